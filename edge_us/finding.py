@@ -1,0 +1,133 @@
+"""`FrameResult`: what was seen, on which frame, and in which state source and AI were."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A value that is not known, and why. Written as null with ``<name>_reason`` beside it."""
+
+    reason: str
+
+
+Value = float | str | Unknown
+"""A measurement or descriptor: a number, a word of the lexicon, or unknown with the reason."""
+
+
+def _nothing() -> Mapping[str, Value]:
+    return MappingProxyType({})
+
+
+class FindingKind(str, Enum):
+    """What kind of structure was found."""
+
+    LESION = "lesion"
+    NODE = "node"
+
+
+class SourceState(str, Enum):
+    """Where the source stands; transitions in ``capture/state.py``."""
+
+    CONNECTING = "connecting"
+    RUNNING = "running"
+    STALLED = "stalled"
+    NO_SIGNAL = "no_signal"
+    RECONNECTING = "reconnecting"
+    FAILED = "failed"
+    ENDED = "ended"
+
+
+class AiState(str, Enum):
+    """Whether findings are shown on a picture, and if not, why."""
+
+    ON = "on"
+    OFF = "off"
+    """No inference: failed, switched off, or not yet ready."""
+    STALE = "stale"
+    """The newest result is older than the limit and is therefore not drawn."""
+    NOT_ANALYSABLE = "not_analysable"
+    """The picture is not B-mode tissue in contact (colour Doppler, dual view, freeze, no contact)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Finding:
+    """One lesion or node on one frame, in pixels of the full frame.
+
+    Attributes
+    ----------
+    kind : FindingKind
+    box : (float, float, float, float)
+        ``x1, y1, x2, y2`` in frame px, clipped to the frame.
+    score : float
+        Detector score, 0..1.
+    contour : ndarray of float32, shape (n, 2)
+        The mask's outer edge as a closed polygon in frame px, x then y; may be empty (0, 2).
+    track : int or None
+        Stable id, counted from 1; None on independent stills.
+    unseen : int
+        Frames since the track was last confirmed by a detection: 0 when this box was seen on this frame,
+        more while hysteresis holds the last one.
+    malignancy : float or Unknown
+        Probability, 0..1, only on stable tracks of models that have a classifier.
+    measurements, descriptors : mapping
+        Named values; unknown ones as `Unknown` with the reason.
+    """
+
+    kind: FindingKind
+    box: tuple[float, float, float, float]
+    score: float
+    contour: NDArray[np.float32]
+    track: int | None = None
+    unseen: int = 0
+    malignancy: float | Unknown = field(default=Unknown("the model has no classifier"))
+    measurements: Mapping[str, Value] = field(default_factory=_nothing)
+    descriptors: Mapping[str, Value] = field(default_factory=_nothing)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrameResult:
+    """What is known about one frame.
+
+    A result keeps the index and capture stamp of the frame that it was computed from. When it is shown,
+    ``shown_ns`` is set (`dataclasses.replace`), and only then it has an age.
+
+    Attributes
+    ----------
+    frame_index : int or None
+        The frame that was looked at; None where no frame was.
+    captured_ns : int or None
+        Its monotonic capture stamp.
+    source_state : SourceState
+    ai_state : AiState
+    findings : tuple of Finding
+        Empty unless ``ai_state`` is ON.
+    reason : str
+        Why ``ai_state`` is not ON; empty when it is.
+    shown_ns : int or None
+        Monotonic time at which the picture that carries this result was composed.
+    """
+
+    frame_index: int | None
+    captured_ns: int | None
+    source_state: SourceState
+    ai_state: AiState
+    findings: tuple[Finding, ...] = ()
+    reason: str = ""
+    shown_ns: int | None = None
+
+    @property
+    def age_ms(self) -> float | None:
+        """Milliseconds from the capture of the frame that was looked at until it was shown."""
+        if self.shown_ns is None or self.captured_ns is None:
+            return None
+        return (self.shown_ns - self.captured_ns) / 1e6

@@ -1,0 +1,1 @@
+"""Inference: region crop and letterbox, backends, and decoding of raw heads to findings."""

@@ -1,0 +1,1 @@
+"""Region: where on a cart's screen the ultrasound image lies."""

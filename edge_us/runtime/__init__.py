@@ -1,0 +1,1 @@
+"""Runtime: owns all threads, bounded queues, the latency ledger and the report."""

@@ -1,0 +1,1 @@
+"""Tracking: stable ids and hysteresis, causal."""
