@@ -1,0 +1,19 @@
+"""Fixtures that every room shares."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared_dir() -> Path:
+    """Folder with the real recordings, images and weights; users do not have it, so tests skip by name."""
+    folder = Path(os.environ.get("EDGE_US_SHARED", REPOSITORY.parent / "shared"))
+    if not (folder / "clips").is_dir():
+        pytest.skip(f"real recordings are not at {folder} (set EDGE_US_SHARED)")
+    return folder
