@@ -1,0 +1,163 @@
+"""`RunConfig`: the one configuration model, filled by a TOML file, ``EDGE_US_*`` variables and options."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from edge_us.errors import UsageError
+from edge_us.frame import Rect
+from edge_us.inference.backend import BackendName, Precision
+
+ENV_PREFIX = "EDGE_US_"
+
+
+class Mode(str, Enum):
+    """What happens to a frame for which inference has no time."""
+
+    LIVE = "live"
+    """Every frame is shown on time, with its own result if ready, else with the newest and its age."""
+    EVERY = "every"
+    """Every frame waits for its own inference; nothing is skipped or dropped."""
+
+
+class RunConfig(BaseModel):
+    """Everything that ``edge-us run`` can be told."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    source: str = Field(min_length=1, description="File, folder or URI that the frames come from.")
+    model: str = Field(
+        "default", description="Name of a shipped model, or the path of a YOLO segmentation ONNX."
+    )
+    backend: BackendName = Field(
+        BackendName.AUTO, description="Inference backend; auto picks what runs best here."
+    )
+    precision: Precision = Field(
+        Precision.AUTO, description="Arithmetic; auto is the fastest that agrees with fp32 on this machine."
+    )
+    threads: int | None = Field(None, ge=1, le=256, description="Inference threads; default all cores.")
+    mode: Mode | None = Field(
+        None, description="live or every; default live for live sources, every for files."
+    )
+    max_frames: int | None = Field(None, ge=1, description="Stop after this many shown frames.")
+    min_score: float | None = Field(
+        None,
+        ge=0.0,
+        le=1.0,
+        description="Score from which a lesion is shown; default the model's own threshold.",
+    )
+    region: str = Field(
+        "auto",
+        description="Image region of the screen: auto, full, or X,Y,W,H in px. auto takes what the source "
+        "itself declares (DICOM, phantom), else finds it.",
+    )
+    record: Path | None = Field(None, description="Write the annotated video here (fragmented MP4, H.264).")
+    findings: Path | None = Field(
+        None, description="Write one JSON object per shown frame here (JSON Lines)."
+    )
+    report: Path | None = Field(None, description="Write the run's report here (JSON).")
+    display: bool = Field(False, description="Show the annotated video in a window.")
+    fullscreen: bool = Field(False, description="With display: cover the whole monitor.")
+    monitor: int = Field(0, ge=0, description="With fullscreen: which monitor, counted from 0.")
+    deterministic: bool = Field(
+        False, description="Zero the wall-clock values in findings, so that two runs are byte-identical."
+    )
+    connect_timeout_s: float = Field(
+        10.0, gt=0, le=3600, description="A source not connected within this time is an error."
+    )
+    max_age_ms: float = Field(
+        200.0, gt=0, description="live: a result older than this is not drawn, and the HUD says so."
+    )
+    max_wait_ms: float | None = Field(
+        None, ge=0, description="live: how long a frame waits for its own result; default one frame interval."
+    )
+    on_frames: int = Field(3, ge=1, description="A lesion appears after being seen on this many frames.")
+    off_frames: int = Field(
+        5, ge=0, description="A shown lesion goes after being missed on this many frames."
+    )
+
+    @field_validator("region")
+    @classmethod
+    def _region_is_a_word_or_four_numbers(cls, text: str) -> str:
+        parse_region(text)
+        return text
+
+
+def parse_region(text: str) -> Rect | None:
+    """Turn ``X,Y,W,H`` into a `Rect`; ``auto`` and ``full`` give None. Raises ValueError otherwise."""
+    if text in ("auto", "full"):
+        return None
+    try:
+        x, y, width, height = (int(part) for part in text.split(","))
+    except ValueError:
+        raise ValueError("region is auto, full, or four whole numbers X,Y,W,H in px") from None
+    if min(x, y) < 0 or min(width, height) < 16:
+        raise ValueError("region needs X, Y >= 0 and W, H >= 16 px")
+    return Rect(x, y, width, height)
+
+
+def load_config(
+    options: Mapping[str, Any], file: Path | None = None, environment: Mapping[str, str] = os.environ
+) -> RunConfig:
+    """Merge a TOML file, ``EDGE_US_*`` variables and options (the later win) into one configuration.
+
+    Options that are None count as not given.
+
+    Raises
+    ------
+    UsageError
+        The file cannot be read, or a value is not allowed; the message names field and origin.
+    """
+    origin: dict[str, str] = {}
+    merged: dict[str, Any] = {}
+    layers: list[tuple[str, Mapping[str, Any]]] = []
+    if file is not None:
+        layers.append((str(file), _read_toml(file)))
+    known = set(RunConfig.model_fields)
+    variables = {
+        name[len(ENV_PREFIX) :].lower(): value
+        for name, value in environment.items()
+        if name.startswith(ENV_PREFIX)
+    }
+    layers.append(("environment", {name: value for name, value in variables.items() if name in known}))
+    layers.append(("option", {name: value for name, value in options.items() if value is not None}))
+    for where, layer in layers:
+        merged.update(layer)
+        origin.update(dict.fromkeys(layer, where))
+    try:
+        return RunConfig.model_validate(merged)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]) if first["loc"] else "configuration"
+        where = origin.get(name, "configuration")
+        shown = {"option": f"--{name.replace('_', '-')}", "environment": f"{ENV_PREFIX}{name.upper()}"}.get(
+            where, f"{name!r} in {where}"
+        )
+        reason = first["msg"].removeprefix("Value error, ")
+        raise UsageError(
+            f"{shown}: {reason}", hint="See `edge-us run --help` for what each option takes."
+        ) from None
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        with path.open("rb") as file:
+            content: dict[str, Any] = tomllib.load(file)
+    except OSError as error:
+        raise UsageError(f"cannot read configuration {path}: {error.strerror}", "Check the path.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"{path} is not valid TOML: {error}", "Write it as `name = value` lines, texts in quotes."
+        ) from None
+    return content

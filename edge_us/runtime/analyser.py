@@ -1,0 +1,122 @@
+"""`Analyser`: one frame in, one `FrameResult` out: region, detector, tracker."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import TYPE_CHECKING, Protocol
+
+from edge_us.finding import AiState, Finding, FrameResult, SourceState
+from edge_us.frame import Frame, Rect
+
+if TYPE_CHECKING:
+    from edge_us.region.finder import RegionFinder
+    from edge_us.tracking.tracker import Tracker
+
+
+class RegionPolicy(str, Enum):
+    """Where the image region comes from."""
+
+    FULL = "full"
+    GIVEN = "given"
+    DECLARED_OR_FOUND = "auto"
+
+
+class FrameDetector(Protocol):
+    """What the analyser needs of a detector."""
+
+    @property
+    def stages_ns(self) -> Mapping[str, int]:
+        """Time that each stage of the last `detect` took."""
+        ...
+
+    def detect(self, frame: Frame, region: Rect | None) -> tuple[Finding, ...]:
+        """Untracked findings of one frame, in px of the full frame."""
+        ...
+
+
+class Analyser:
+    """The way of one frame through region crop, network, decoding and tracking.
+
+    Parameters
+    ----------
+    detector : FrameDetector
+    tracker : Tracker or None
+        None for independent stills: every finding stands alone.
+    policy : RegionPolicy
+    given : Rect or None
+        The region for `RegionPolicy.GIVEN`.
+    """
+
+    def __init__(
+        self,
+        detector: FrameDetector,
+        tracker: Tracker | None,
+        policy: RegionPolicy,
+        given: Rect | None = None,
+    ) -> None:
+        self._detector = detector
+        self._tracker = tracker
+        self._policy = policy
+        self._given = given
+        self._finder: RegionFinder | None = None
+        self._found: Rect | None = None
+        self._size: tuple[int, int] | None = None
+        self._last_index: int | None = None
+        self.region_note = policy.value
+        """How the region was come by, in words, for the report."""
+
+    @property
+    def stages_ns(self) -> Mapping[str, int]:
+        """Time that each stage took for the last frame."""
+        return self._detector.stages_ns
+
+    def analyse(self, frame: Frame) -> FrameResult:
+        """Look at one frame; call it with rising ``index``. Runs for as long as inference takes."""
+        if frame.size != self._size or self._tracker is None:
+            # Another picture geometry: nothing that was learnt about the old one holds.
+            self._size = frame.size
+            self._finder, self._found = None, None
+            if self._tracker is not None:
+                self._tracker.reset()
+        region = self.region_of(frame)
+        findings = self._detector.detect(frame, region)
+        if self._tracker is not None:
+            elapsed = 1 if self._last_index is None else max(1, frame.index - self._last_index)
+            findings = self._tracker.update(findings, elapsed)
+        self._last_index = frame.index
+        return FrameResult(
+            frame_index=frame.index,
+            captured_ns=frame.captured_ns,
+            source_state=SourceState.RUNNING,
+            ai_state=AiState.ON,
+            findings=findings,
+        )
+
+    def region_of(self, frame: Frame) -> Rect | None:
+        """The image region to look at; None is the whole picture."""
+        if self._policy is RegionPolicy.FULL:
+            return None
+        if self._policy is RegionPolicy.GIVEN:
+            assert self._given is not None
+            clipped = self._given.clip(frame.width, frame.height)
+            return clipped if min(clipped.width, clipped.height) >= 16 else None
+        if frame.geometry.region is not None:
+            self.region_note = "declared by the source"
+            return frame.geometry.region
+        return self._find_region(frame)
+
+    def _find_region(self, frame: Frame) -> Rect | None:
+        from edge_us.colour import to_gray
+        from edge_us.region.finder import RegionFinder
+
+        if self._finder is None:
+            self._finder = RegionFinder()
+        if not self._finder.finished:
+            estimate = self._finder.update(to_gray(frame))
+            self.region_note = f"auto: {estimate.reason}"
+            found = estimate.rect if estimate.confident else None
+            if found != self._found and self._tracker is not None:
+                self._tracker.reset()
+            self._found = found
+        return self._found

@@ -1,0 +1,53 @@
+"""Which result may be shown on which frame, and under which name."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edge_us.finding import AiState, FrameResult, SourceState
+from edge_us.frame import Frame
+
+
+def present(
+    frame: Frame, newest: FrameResult | None, state: SourceState, now_ns: int, max_age_ms: float, failure: str
+) -> FrameResult:
+    """Return what is shown on ``frame`` at ``now_ns``.
+
+    Parameters
+    ----------
+    frame : Frame
+    newest : FrameResult or None
+        The newest result there is, of this frame or of an earlier one.
+    state : SourceState
+        Where the source stands now.
+    now_ns : int
+        Monotonic time; becomes the result's ``shown_ns``.
+    max_age_ms : float
+        A result of another frame that is older than this is withheld. A frame's own result is never stale:
+        the picture that it is drawn on is the picture that it describes.
+    failure : str
+        Why inference does not work at the moment; empty when it does.
+
+    Returns
+    -------
+    FrameResult
+        With findings only when ``ai_state`` is ON.
+    """
+    if failure:
+        return FrameResult(None, None, state, AiState.OFF, reason=failure, shown_ns=now_ns)
+    if newest is None:
+        return FrameResult(
+            None, None, state, AiState.OFF, reason="waiting for the first result", shown_ns=now_ns
+        )
+    shown = replace(newest, source_state=state, shown_ns=now_ns)
+    if newest.frame_index == frame.index:
+        return shown
+    age_ms = shown.age_ms
+    if age_ms is None or age_ms > max_age_ms:
+        return replace(
+            shown,
+            ai_state=AiState.STALE,
+            findings=(),
+            reason=f"the newest result is older than {max_age_ms:g} ms",
+        )
+    return shown
