@@ -1,0 +1,62 @@
+"""`edge-us models`: what is shipped, what it was trained on, and whether the files are intact."""
+
+from __future__ import annotations
+
+import typer
+
+from edge_us.errors import ExitCode
+
+models_app = typer.Typer(help="Shipped models.", no_args_is_help=True)
+
+
+@models_app.command("list")
+def list_command() -> None:
+    """List the shipped models, a line each."""
+    from edge_us.inference.registry import list_models
+
+    for entry in list_models():
+        mark = "*" if entry.is_default else " "
+        width, height = entry.input_size
+        typer.echo(f"{mark} {entry.name}  {width}x{height}  {entry.licence}  {entry.summary}")
+
+
+@models_app.command("show")
+def show_command(name: str = typer.Argument(..., help="Name of a shipped model, or a path.")) -> None:
+    """Show a model's input, classes, threshold, licence, data rights, and its card."""
+    from edge_us.inference.model import load_model
+    from edge_us.inference.registry import card_text
+
+    model = load_model(name)
+    width, height = model.input_size
+    lines = {
+        "name": model.name,
+        "path": str(model.path),
+        "sha256": model.sha256,
+        "input": f"{width}x{height} {'grey' if model.is_grey else 'colour'}",
+        "head": model.head.value,
+        "classes": ", ".join(model.classes),
+        "threshold": f"{model.threshold:g}",
+        "licence": model.licence,
+        "data rights": model.data_rights,
+    }
+    for key, value in lines.items():
+        typer.echo(f"{key:12} {value}")
+    card = card_text(model.name)
+    if card:
+        typer.echo("")
+        typer.echo(card)
+
+
+@models_app.command("verify")
+def verify_command() -> None:
+    """Check every shipped file against the sha256 of the manifest."""
+    from edge_us.inference.registry import verify_models
+
+    bad = 0
+    for name, state in verify_models():
+        typer.echo(f"{name}: {state}")
+        bad += state != "ok"
+    if bad:
+        typer.echo(f"error: {bad} model file(s) are not what the manifest says", err=True)
+        typer.echo("hint: Install edge-us again, or restore the files from the repository.", err=True)
+        raise typer.Exit(ExitCode.MODEL)

@@ -1,0 +1,120 @@
+"""`edge-us run`: the main job."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from edge_us.config import Mode, RunConfig, load_config
+from edge_us.errors import ExitCode
+from edge_us.inference.backend import BackendName, Precision
+
+
+def _help(field: str) -> str:
+    return RunConfig.model_fields[field].description or ""
+
+
+def run_command(
+    source: str = typer.Argument(..., help=_help("source"), show_default=False),
+    model: str | None = typer.Option(None, help=_help("model")),
+    backend: BackendName | None = typer.Option(None, help=_help("backend")),
+    precision: Precision | None = typer.Option(None, help=_help("precision")),
+    threads: int | None = typer.Option(None, help=_help("threads")),
+    mode: Mode | None = typer.Option(None, help=_help("mode")),
+    max_frames: int | None = typer.Option(None, help=_help("max_frames")),
+    min_score: float | None = typer.Option(None, help=_help("min_score")),
+    region: str | None = typer.Option(None, help=_help("region")),
+    record: Path | None = typer.Option(None, help=_help("record")),
+    findings: Path | None = typer.Option(None, help=_help("findings")),
+    report: Path | None = typer.Option(None, help=_help("report")),
+    display: bool | None = typer.Option(None, "--display", help=_help("display")),
+    fullscreen: bool | None = typer.Option(None, "--fullscreen", help=_help("fullscreen")),
+    monitor: int | None = typer.Option(None, help=_help("monitor")),
+    deterministic: bool | None = typer.Option(None, "--deterministic", help=_help("deterministic")),
+    connect_timeout: float | None = typer.Option(None, help=_help("connect_timeout_s")),
+    max_age: float | None = typer.Option(None, metavar="MS", help=_help("max_age_ms")),
+    config: Path | None = typer.Option(None, help="TOML file with any of these options."),
+) -> None:
+    """Outline, track and label lesions on a video, live source or folder of stills."""
+    options: dict[str, Any] = {
+        "source": source,
+        "model": model,
+        "backend": backend,
+        "precision": precision,
+        "threads": threads,
+        "mode": mode,
+        "max_frames": max_frames,
+        "min_score": min_score,
+        "region": region,
+        "record": record,
+        "findings": findings,
+        "report": report,
+        "display": display,
+        "fullscreen": fullscreen,
+        "monitor": monitor,
+        "deterministic": deterministic,
+        "connect_timeout_s": connect_timeout,
+        "max_age_ms": max_age,
+    }
+    execute(load_config(options, config))
+
+
+def execute(config: RunConfig) -> dict[str, Any]:
+    """Run with progress on a terminal, print the summary, and return the report.
+
+    Raises `typer.Exit` with `ExitCode.RUNTIME` when an output stopped on the way.
+    """
+    from edge_us.runtime.run import Run
+
+    running = Run(config)
+    progress = _Progress()
+    try:
+        for frame, _ in running:
+            progress.tick(frame.index + 1)
+    finally:
+        progress.clear()
+        if running.report is not None:
+            typer.echo(summary(running.report))
+            for warning in running.report["warnings"]:
+                typer.echo(f"warning: {warning}", err=True)
+    for failure in running.failures:
+        typer.echo(f"error: {failure.message}\nhint: {failure.hint}", err=True)
+    if running.failures:
+        raise typer.Exit(ExitCode.RUNTIME)
+    assert running.report is not None
+    return running.report
+
+
+def summary(report: dict[str, Any]) -> str:
+    """One line with what matters: frames, fps, latency, backend."""
+    frames, latency = report["frames"], report["latency_ms"]["capture_to_shown"]
+    fps = "-" if report["fps"] is None else f"{report['fps']:.1f}"
+    spread = "-" if latency["p50"] is None else f"p50 {latency['p50']:.1f} / p99 {latency['p99']:.1f} ms"
+    dropped = sum(frames["dropped"].values())
+    backend = report["backend"]
+    return (
+        f"{frames['shown']} frames shown at {fps} fps, capture to shown {spread}, "
+        f"{frames['skipped']} skipped, {dropped} dropped "
+        f"({report['model']['name']}, {backend['name']} {backend['precision']}, {report['mode']})"
+    )
+
+
+class _Progress:
+    """A counter on the terminal, at most five times a second; silent when standard error is no terminal."""
+
+    def __init__(self) -> None:
+        self._on = sys.stderr.isatty()
+        self._next = 0.0
+
+    def tick(self, frames: int) -> None:
+        if self._on and time.monotonic() >= self._next:
+            self._next = time.monotonic() + 0.2
+            print(f"\r{frames} frames", end="", file=sys.stderr, flush=True)
+
+    def clear(self) -> None:
+        if self._on:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)

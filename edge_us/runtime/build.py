@@ -1,0 +1,94 @@
+"""From the configuration to the parts of a run."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge_us.config import Mode, RunConfig, parse_region
+from edge_us.errors import UsageError
+from edge_us.runtime.analyser import Analyser, RegionPolicy
+from edge_us.runtime.outputs import Outputs
+
+if TYPE_CHECKING:
+    from edge_us.capture.source import SourceKind
+    from edge_us.inference.backend import Backend
+    from edge_us.inference.model import Model
+    from edge_us.overlay.overlay import Overlay
+    from edge_us.sinks.sink import Sink
+
+
+def check_outputs(config: RunConfig) -> None:
+    """Refuse outputs that cannot work or would destroy something, before anything is opened or written.
+
+    Raises
+    ------
+    UsageError
+        An output is the source, two outputs are one file, or a folder is missing or not writable.
+    """
+    seen: dict[Path, str] = {}
+    source = Path(config.source)
+    for option in ("record", "findings", "report"):
+        path: Path | None = getattr(config, option)
+        if path is None:
+            continue
+        real = path.resolve()
+        if real in seen:
+            raise UsageError(
+                f"--{option} and --{seen[real]} are the same file: {path}", "Give each output its own file."
+            )
+        seen[real] = option
+        if source.exists() and path.exists() and path.samefile(source):
+            raise UsageError(f"--{option} would overwrite the source {source}", "Choose another file.")
+        if path.is_dir():
+            raise UsageError(f"--{option} {path} is a folder", "Give a file name.")
+        folder = real.parent
+        if not folder.is_dir():
+            raise UsageError(f"--{option}: the folder {folder} does not exist", f"Make it: mkdir -p {folder}")
+        if not os.access(path if path.exists() else folder, os.W_OK):
+            raise UsageError(f"--{option}: {path} is not writable", "Choose another place.")
+
+
+def build_analyser(
+    config: RunConfig, model: Model, backend: Backend, kind: SourceKind, threshold: float
+) -> Analyser:
+    """Detector, tracker and region policy as configured; stills are not tracked."""
+    from edge_us.capture.source import SourceKind
+    from edge_us.inference.detector import Detector
+    from edge_us.tracking.tracker import Tracker
+
+    tracker = None
+    if kind is not SourceKind.STILLS:
+        tracker = Tracker(threshold, config.on_frames, config.off_frames)
+    floor = threshold if tracker is None else tracker.floor
+    given = parse_region(config.region)
+    policy = {"full": RegionPolicy.FULL, "auto": RegionPolicy.DECLARED_OR_FOUND}.get(
+        config.region, RegionPolicy.GIVEN
+    )
+    return Analyser(Detector(model, backend, floor), tracker, policy, given)
+
+
+def build_outputs(config: RunConfig, fps: float, mode: Mode) -> tuple[Outputs, Overlay]:
+    """All sinks that the configuration asks for, opened, and the overlay that feeds them."""
+    from edge_us.overlay.overlay import Overlay
+
+    sinks: list[Sink] = []
+    try:
+        if config.record is not None:
+            from edge_us.sinks.recording import BackPressure, Recording
+
+            policy = BackPressure.DROP if mode is Mode.LIVE else BackPressure.BLOCK
+            sinks.append(Recording(config.record, fps, policy))
+        if config.findings is not None:
+            from edge_us.sinks.findings_file import FindingsFile
+
+            sinks.append(FindingsFile(config.findings, deterministic=config.deterministic))
+        if config.display:
+            from edge_us.sinks.display import Display
+
+            sinks.append(Display(fullscreen=config.fullscreen, monitor=config.monitor))
+    except BaseException:
+        Outputs(sinks).close()
+        raise
+    return Outputs(sinks), Overlay()

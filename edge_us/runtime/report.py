@@ -1,0 +1,68 @@
+"""The report of a run: schema ``edge-us/report/1``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edge_us.errors import PipelineError
+from edge_us.runtime.ledger import Ledger
+from edge_us.runtime.machine import peak_rss_mb
+
+if TYPE_CHECKING:
+    from edge_us.inference.backend import BackendInfo
+    from edge_us.inference.model import Model
+
+SCHEMA = "edge-us/report/1"
+
+
+def build_report(
+    *,
+    source: str,
+    mode: str,
+    model: Model,
+    threshold: float,
+    backend: BackendInfo,
+    region: str,
+    ledger: Ledger,
+    cpu_ns: int,
+    warnings: list[str],
+) -> dict[str, Any]:
+    """Put together what a run says of itself; every value was measured or is None."""
+    fps = ledger.fps
+    return {
+        "schema": SCHEMA,
+        "source": source,
+        "mode": mode,
+        "model": {"name": model.name, "sha256": model.sha256, "threshold": threshold},
+        "backend": {"name": backend.name, "precision": backend.precision, "device": backend.device},
+        "region": region,
+        "frames": {
+            "captured": ledger.captured,
+            "inferred": ledger.inferred,
+            "shown": ledger.shown,
+            "skipped": ledger.skipped,
+            "dropped": dict(sorted(ledger.dropped.items())),
+        },
+        "fps": None if fps is None else round(fps, 3),
+        "latency_ms": {
+            "capture_to_shown": ledger.capture_to_shown.summary(),
+            "stages": {name: histogram.summary() for name, histogram in sorted(ledger.stages.items())},
+        },
+        "cpu_ms_per_frame": round(cpu_ns / 1e6 / ledger.shown, 3) if ledger.shown else None,
+        "peak_rss_mb": round(peak_rss_mb(), 1),
+        "warnings": warnings,
+    }
+
+
+def write_report(report: dict[str, Any], path: Path) -> None:
+    """Write atomically, so that nobody ever reads half a report."""
+    partial = path.with_name(path.name + ".partial")
+    try:
+        partial.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        raise PipelineError(
+            f"cannot write the report {path}: {error.strerror}", "Choose a writable path for --report."
+        ) from None

@@ -1,0 +1,223 @@
+"""`Run`: the whole way from a source to its sinks, in the order in which the frames take it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from edge_us.config import Mode, RunConfig
+from edge_us.errors import EdgeUsError, InputError, PipelineError
+from edge_us.finding import FrameResult, SourceState
+from edge_us.frame import Frame
+from edge_us.overlay.picture import Hud
+from edge_us.runtime.analyser import Analyser
+from edge_us.runtime.ledger import Ledger, RecentFps
+from edge_us.runtime.machine import cpu_ns
+from edge_us.runtime.outputs import Outputs
+from edge_us.runtime.present import present
+from edge_us.runtime.report import build_report, write_report
+from edge_us.runtime.worker import InferenceWorker
+
+if TYPE_CHECKING:
+    from edge_us.capture.source import Source
+    from edge_us.inference.backend import Backend
+    from edge_us.inference.model import Model
+    from edge_us.overlay.overlay import Overlay
+
+READ_TIMEOUT_S = 0.25
+DEFAULT_FPS = 30.0
+
+
+class Run:
+    """One run over one source. Iterate it once; each step is a frame that was shown, with its result.
+
+    Attributes
+    ----------
+    report : dict or None
+        The report (schema ``edge-us/report/1``), once the run is over.
+    failures : list of EdgeUsError
+        Sinks that stopped on the way.
+    """
+
+    def __init__(self, config: RunConfig) -> None:
+        self.config = config
+        self.report: dict[str, Any] | None = None
+        self.failures: list[EdgeUsError] = []
+        self._ledger = Ledger()
+        self._recent = RecentFps()
+        self._fps: float | None = None
+
+    def __iter__(self) -> Iterator[tuple[Frame, FrameResult]]:
+        from edge_us.capture.open import open_source
+        from edge_us.inference.backends import open_backend
+        from edge_us.inference.model import load_model
+        from edge_us.runtime.build import build_analyser, build_outputs, check_outputs
+
+        config = self.config
+        check_outputs(config)
+        model = load_model(config.model)
+        backend = open_backend(model, config.backend, config.precision, config.threads)
+        threshold = model.threshold if config.min_score is None else config.min_score
+        try:
+            _warm_up(model, backend)
+            with open_source(
+                config.source,
+                connect_timeout_s=config.connect_timeout_s,
+                realtime=True if config.mode is Mode.LIVE else None,
+            ) as source:
+                mode = config.mode or _default_mode(source)
+                analyser = build_analyser(config, model, backend, source.info.kind, threshold)
+                outputs, overlay = build_outputs(config, source.info.fps or DEFAULT_FPS, mode)
+                before_ns = cpu_ns()
+                walk = self._live if mode is Mode.LIVE else self._every
+                try:
+                    yield from walk(source, analyser, outputs, overlay, model.name)
+                finally:
+                    outputs.close()
+                    self._finish(source, mode, model, threshold, backend, analyser, outputs, before_ns)
+        finally:
+            backend.close()
+
+    def _every(
+        self, source: Source, analyser: Analyser, outputs: Outputs, overlay: Overlay, model: str
+    ) -> Iterator[tuple[Frame, FrameResult]]:
+        """Every frame waits for its own inference: captured = inferred = shown."""
+        for frame in source:
+            self._ledger.captured += 1
+            try:
+                result = analyser.analyse(frame)
+            except EdgeUsError:
+                raise
+            except Exception as error:
+                raise PipelineError(
+                    f"inference failed on frame {frame.index}: {type(error).__name__}: {error}",
+                    "Try another --backend; everything shown until here is on disk.",
+                ) from error
+            self._count(result, analyser.stages_ns)
+            shown = present(frame, result, SourceState.RUNNING, time.monotonic_ns(), float("inf"), "")
+            self._show(frame, shown, outputs, overlay, model)
+            yield frame, shown
+            if self._ledger.shown == self.config.max_frames:
+                return
+
+    def _live(
+        self, source: Source, analyser: Analyser, outputs: Outputs, overlay: Overlay, model: str
+    ) -> Iterator[tuple[Frame, FrameResult]]:
+        """Every frame is shown on time, whatever the network does."""
+        config = self.config
+        wait_ms = config.max_wait_ms
+        if wait_ms is None:
+            wait_ms = 1e3 / (source.info.fps or DEFAULT_FPS)
+        worker = InferenceWorker(analyser, self._count)
+        try:
+            while source.state not in (SourceState.ENDED, SourceState.FAILED):
+                frame = source.read(READ_TIMEOUT_S)
+                if frame is None:
+                    continue
+                self._ledger.captured += 1
+                worker.offer(frame)
+                newest, failure = worker.newest(frame.index, frame.captured_ns + int(wait_ms * 1e6))
+                shown = present(frame, newest, source.state, time.monotonic_ns(), config.max_age_ms, failure)
+                self._show(frame, shown, outputs, overlay, model)
+                yield frame, shown
+                if self._ledger.shown == config.max_frames:
+                    return
+        finally:
+            worker.close()
+
+    def _count(self, _result: FrameResult, stages_ns: Mapping[str, int]) -> None:
+        self._ledger.inferred += 1
+        for name, duration_ns in stages_ns.items():
+            self._ledger.stage(name, duration_ns)
+
+    def _show(
+        self, frame: Frame, result: FrameResult, outputs: Outputs, overlay: Overlay, model: str
+    ) -> None:
+        ledger = self._ledger
+        picture = None
+        started_ns = time.monotonic_ns()
+        if outputs.need_picture:
+            hud = Hud(self._fps, sum(ledger.dropped.values()), ledger.skipped, model)
+            picture = overlay.draw(frame, result, hud)
+            drawn_ns = time.monotonic_ns()
+            ledger.stage("overlay", drawn_ns - started_ns)
+            started_ns = drawn_ns
+        outputs.write(frame, result, picture)
+        done_ns = time.monotonic_ns()
+        ledger.stage("sinks", done_ns - started_ns)
+        ledger.show(frame.captured_ns, done_ns, own_result=result.frame_index == frame.index)
+        self._fps = self._recent.tick(done_ns)
+
+    def _finish(
+        self,
+        source: Source,
+        mode: Mode,
+        model: Model,
+        threshold: float,
+        backend: Backend,
+        analyser: Analyser,
+        outputs: Outputs,
+        before_ns: int,
+    ) -> None:
+        self.failures = outputs.failures
+        for cause, count in source.dropped.items():
+            self._ledger.drop(cause, count)
+            self._ledger.captured += count
+        warnings = [*source.warnings, *(error.message for error in outputs.failures)]
+        warnings += [f"{name}: {count} shown frames not written" for name, count in outputs.dropped.items()]
+        self.report = build_report(
+            source=source.info.uri,
+            mode=mode.value,
+            model=model,
+            threshold=threshold,
+            backend=backend.info,
+            region=analyser.region_note,
+            ledger=self._ledger,
+            cpu_ns=cpu_ns() - before_ns,
+            warnings=warnings,
+        )
+        if self.config.report is not None:
+            write_report(self.report, self.config.report)
+        if not self._ledger.captured:
+            raise InputError(
+                f"{source.info.uri} delivered no frame",
+                "Check that it is a video or an image folder and that it is not empty.",
+            )
+
+
+def _default_mode(source: Source) -> Mode:
+    from edge_us.capture.source import SourceKind
+
+    return Mode.LIVE if source.info.kind is SourceKind.LIVE else Mode.EVERY
+
+
+def _warm_up(model: Model, backend: Backend) -> None:
+    """Run the network twice on black, so that the first real frame is not the slow one."""
+    import numpy as np
+
+    width, height = model.input_size
+    shape = (height, width) if model.is_grey else (height, width, 3)
+    for _ in range(2):
+        backend.infer(np.zeros(shape, np.uint8))
+
+
+def run(source: str, **options: Any) -> Run:
+    """Run the whole pipeline over ``source``; iterate the result to get ``(frame, result)`` pairs.
+
+    Parameters
+    ----------
+    source : str
+        File, folder or URI, as on the command line.
+    **options
+        Any field of `RunConfig`, such as ``record="out.mp4"`` or ``mode="live"``.
+
+    Raises
+    ------
+    UsageError
+        An option is unknown or has a value that is not allowed.
+    """
+    from edge_us.config import load_config
+
+    config = load_config({"source": source, **options})
+    return Run(config)
