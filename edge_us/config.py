@@ -33,19 +33,13 @@ class RunConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     source: str = Field(min_length=1, description="File, folder or URI that the frames come from.")
-    model: str = Field(
-        "default", description="Name of a shipped model, or the path of a YOLO segmentation ONNX."
-    )
-    backend: BackendName = Field(
-        BackendName.AUTO, description="Inference backend; auto picks what runs best here."
-    )
+    model: str = Field("default", description="Name of a shipped model, or the path of a YOLO segmentation ONNX.")
+    backend: BackendName = Field(BackendName.AUTO, description="Inference backend; auto picks what runs best here.")
     precision: Precision = Field(
         Precision.AUTO, description="Arithmetic; auto is the fastest that agrees with fp32 on this machine."
     )
     threads: int | None = Field(None, ge=1, le=256, description="Inference threads; default all cores.")
-    mode: Mode | None = Field(
-        None, description="live or every; default live for live sources, every for files."
-    )
+    mode: Mode | None = Field(None, description="live or every; default live for live sources, every for files.")
     max_frames: int | None = Field(None, ge=1, description="Stop after this many shown frames.")
     min_score: float | None = Field(
         None,
@@ -59,9 +53,7 @@ class RunConfig(BaseModel):
         "itself declares (DICOM, phantom), else finds it.",
     )
     record: Path | None = Field(None, description="Write the annotated video here (fragmented MP4, H.264).")
-    findings: Path | None = Field(
-        None, description="Write one JSON object per shown frame here (JSON Lines)."
-    )
+    findings: Path | None = Field(None, description="Write one JSON object per shown frame here (JSON Lines).")
     report: Path | None = Field(None, description="Write the run's report here (JSON).")
     display: bool = Field(False, description="Show the annotated video in a window.")
     fullscreen: bool = Field(False, description="With display: cover the whole monitor.")
@@ -79,9 +71,7 @@ class RunConfig(BaseModel):
         None, ge=0, description="live: how long a frame waits for its own result; default one frame interval."
     )
     on_frames: int = Field(3, ge=1, description="A lesion appears after being seen on this many frames.")
-    off_frames: int = Field(
-        5, ge=0, description="A shown lesion goes after being missed on this many frames."
-    )
+    off_frames: int = Field(5, ge=0, description="A shown lesion goes after being missed on this many frames.")
 
     @field_validator("region")
     @classmethod
@@ -122,9 +112,7 @@ def load_config(
         layers.append((str(file), _read_toml(file)))
     known = set(RunConfig.model_fields)
     variables = {
-        name[len(ENV_PREFIX) :].lower(): value
-        for name, value in environment.items()
-        if name.startswith(ENV_PREFIX)
+        name[len(ENV_PREFIX) :].lower(): value for name, value in environment.items() if name.startswith(ENV_PREFIX)
     }
     layers.append(("environment", {name: value for name, value in variables.items() if name in known}))
     layers.append(("option", {name: value for name, value in options.items() if value is not None}))
@@ -141,9 +129,7 @@ def load_config(
             where, f"{name!r} in {where}"
         )
         reason = first["msg"].removeprefix("Value error, ")
-        raise UsageError(
-            f"{shown}: {reason}", hint="See `edge-us run --help` for what each option takes."
-        ) from None
+        raise UsageError(f"{shown}: {reason}", hint="See `edge-us run --help` for what each option takes.") from None
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

@@ -50,9 +50,7 @@ def check_outputs(config: RunConfig) -> None:
             raise UsageError(f"--{option}: {path} is not writable", "Choose another place.")
 
 
-def build_analyser(
-    config: RunConfig, model: Model, backend: Backend, kind: SourceKind, threshold: float
-) -> Analyser:
+def build_analyser(config: RunConfig, model: Model, backend: Backend, kind: SourceKind, threshold: float) -> Analyser:
     """Detector, tracker and region policy as configured; stills are not tracked."""
     from edge_us.capture.source import SourceKind
     from edge_us.inference.detector import Detector
@@ -63,9 +61,7 @@ def build_analyser(
         tracker = Tracker(threshold, config.on_frames, config.off_frames)
     floor = threshold if tracker is None else tracker.floor
     given = parse_region(config.region)
-    policy = {"full": RegionPolicy.FULL, "auto": RegionPolicy.DECLARED_OR_FOUND}.get(
-        config.region, RegionPolicy.GIVEN
-    )
+    policy = {"full": RegionPolicy.FULL, "auto": RegionPolicy.DECLARED_OR_FOUND}.get(config.region, RegionPolicy.GIVEN)
     return Analyser(Detector(model, backend, floor), tracker, policy, given)
 
 

@@ -36,9 +36,7 @@ def present(
     if failure:
         return FrameResult(None, None, state, AiState.OFF, reason=failure, shown_ns=now_ns)
     if newest is None:
-        return FrameResult(
-            None, None, state, AiState.OFF, reason="waiting for the first result", shown_ns=now_ns
-        )
+        return FrameResult(None, None, state, AiState.OFF, reason="waiting for the first result", shown_ns=now_ns)
     shown = replace(newest, source_state=state, shown_ns=now_ns)
     if newest.frame_index == frame.index:
         return shown

@@ -131,9 +131,7 @@ class Run:
         for name, duration_ns in stages_ns.items():
             self._ledger.stage(name, duration_ns)
 
-    def _show(
-        self, frame: Frame, result: FrameResult, outputs: Outputs, overlay: Overlay, model: str
-    ) -> None:
+    def _show(self, frame: Frame, result: FrameResult, outputs: Outputs, overlay: Overlay, model: str) -> None:
         ledger = self._ledger
         picture = None
         started_ns = time.monotonic_ns()

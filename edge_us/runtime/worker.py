@@ -25,9 +25,7 @@ class InferenceWorker:
         Called in the worker's thread with every result and the time of each of its stages in ns.
     """
 
-    def __init__(
-        self, analyser: Analyser, on_result: Callable[[FrameResult, Mapping[str, int]], None]
-    ) -> None:
+    def __init__(self, analyser: Analyser, on_result: Callable[[FrameResult, Mapping[str, int]], None]) -> None:
         self._analyser = analyser
         self._on_result = on_result
         self._slot = Slot()

@@ -97,9 +97,7 @@ class Tracker:
                 track.number = self._next_number
                 self._next_number += 1
             if track.number is not None:
-                shown.append(
-                    replace(track.finding, track=track.number, score=track.score, unseen=track.unseen)
-                )
+                shown.append(replace(track.finding, track=track.number, score=track.score, unseen=track.unseen))
         shown.sort(key=lambda found: found.track or 0)
         return tuple(shown)
 

@@ -1,0 +1,183 @@
+"""`Model`: what is known of a YOLO segmentation network before it is compiled."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge_us.errors import ModelError
+from edge_us.inference.decode import HeadLayout
+from edge_us.inference.registry import Entry, find_entry
+
+EXPORT_HINT = "Export with Ultralytics: yolo export model=your-seg.pt format=onnx imgsz=320 (static, task segment)."
+DEFAULT_THRESHOLD = 0.25
+"""Score threshold of a model that brings none of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A segmentation network in an ONNX file.
+
+    Attributes
+    ----------
+    name : str
+        Name in the manifest, or the file's stem.
+    path : Path
+    sha256 : str
+        Of the ONNX file.
+    input_size : (int, int)
+        Width and height in px.
+    channels : int
+        Channels of the network's input, 1 or 3.
+    is_grey : bool
+        Trained on grey pictures: colour is dropped before the network sees it.
+    classes : tuple of str
+    head : HeadLayout
+    prototype_output : int
+        Which of the two outputs holds the mask prototypes.
+    threshold : float
+        Score from which a finding is shown.
+    licence, data_rights : str
+        As the manifest says; "unknown" for a user's own file.
+    """
+
+    name: str
+    path: Path
+    sha256: str
+    input_size: tuple[int, int]
+    channels: int
+    is_grey: bool
+    classes: tuple[str, ...]
+    head: HeadLayout
+    prototype_output: int
+    threshold: float
+    licence: str
+    data_rights: str
+
+
+def load_model(name_or_path: str) -> Model:
+    """Find, check and describe a model.
+
+    Parameters
+    ----------
+    name_or_path : str
+        Name of a shipped model (``default`` for the manifest's default), or the path of an ONNX file. A shipped model
+        must have the sha256 of the manifest; the hash of a user's file is recorded as it is.
+
+    Raises
+    ------
+    ModelError
+        Unknown name, missing or corrupt file, or not a YOLO segmentation network; the message says what is missing.
+    """
+    entry = find_entry(name_or_path)
+    path = Path(name_or_path) if entry is None else entry.path
+    if not path.is_file():
+        raise ModelError(
+            f"there is no model {name_or_path!r}"
+            if entry is None
+            else f"the file of model {entry.name} is missing: {path}",
+            "See `edge-us models list`, or give the path of an ONNX file.",
+        )
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    if entry is not None and sha256 != entry.sha256:
+        raise ModelError(
+            f"{path} is not the file that the manifest describes (sha256 {sha256[:12]}…, expected {entry.sha256[:12]}…)",
+            "Install edge-us again, or restore the file.",
+        )
+    return _describe(path, sha256, entry)
+
+
+def _describe(path: Path, sha256: str, entry: Entry | None) -> Model:
+    inputs, outputs, metadata = _read_onnx(path)
+    task = metadata.get("task", "segment")
+    if task != "segment":
+        raise ModelError(f"{path} is a YOLO network for {task!r}, not for segmentation: it has no masks", EXPORT_HINT)
+    if len(inputs) != 1 or len(inputs[0]) != 4:
+        raise ModelError(
+            f"{path} is not a YOLO network: its input is not one picture (1, channels, height, width)", EXPORT_HINT
+        )
+    shape = inputs[0]
+    if not all(isinstance(side, int) and side > 0 for side in shape[1:]) or shape[0] not in (1, "batch"):
+        raise ModelError(
+            f"{path} has the dynamic or batched input {shape}; a fixed picture size is needed", EXPORT_HINT
+        )
+    if shape[1] not in (1, 3):
+        raise ModelError(f"{path} takes {shape[1]} channels; 1 or 3 are supported", EXPORT_HINT)
+    classes = _class_names(metadata.get("names"))
+    head, prototype_output, count = _layout(path, outputs, None if classes is None else len(classes))
+    if classes is None:
+        classes = tuple(f"class {number}" for number in range(count))
+    return Model(
+        name=path.stem if entry is None else entry.name,
+        path=path,
+        sha256=sha256,
+        input_size=(int(shape[3]), int(shape[2])),
+        channels=int(shape[1]),
+        is_grey=entry.is_grey if entry is not None else shape[1] == 1,
+        classes=classes,
+        head=head,
+        prototype_output=prototype_output,
+        threshold=DEFAULT_THRESHOLD if entry is None else entry.threshold,
+        licence="unknown" if entry is None else entry.licence,
+        data_rights="unknown" if entry is None else entry.data_rights,
+    )
+
+
+def _read_onnx(path: Path) -> tuple[list[list[Any]], list[list[Any]], dict[str, str]]:
+    """Shapes of inputs and outputs, and the metadata; nothing is optimised for that."""
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 4
+    try:
+        session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        first = str(error).strip().splitlines()[0][:200]
+        raise ModelError(f"{path} cannot be read as an ONNX model: {first}", EXPORT_HINT) from None
+    return (
+        [list(each.shape) for each in session.get_inputs()],
+        [list(each.shape) for each in session.get_outputs()],
+        dict(session.get_modelmeta().custom_metadata_map),
+    )
+
+
+def _layout(path: Path, outputs: list[list[Any]], classes: int | None) -> tuple[HeadLayout, int, int]:
+    """Head layout, index of the prototype output, and number of classes."""
+    ranks = [len(shape) for shape in outputs]
+    if sorted(ranks) != [3, 4]:
+        missing = "mask prototypes (a 4-D output)" if 4 not in ranks else "a detection head (a 3-D output)"
+        raise ModelError(f"{path} is not a YOLO segmentation network: it has no {missing}", EXPORT_HINT)
+    prototypes = ranks.index(4)
+    head_shape, coefficients = outputs[1 - prototypes], outputs[prototypes][1]
+    if not all(isinstance(side, int) for side in (*head_shape[1:], coefficients)):
+        raise ModelError(f"{path} has outputs of dynamic size {head_shape}; a static export is needed", EXPORT_HINT)
+    rows, columns = head_shape[1], head_shape[2]
+    if columns == 6 + coefficients and rows != 4 + (classes or 0) + coefficients:
+        if classes is None:
+            raise ModelError(f"{path} does not name its classes (metadata `names` is missing)", EXPORT_HINT)
+        return HeadLayout.END2END, prototypes, classes
+    found = rows - 4 - coefficients
+    if found < 1 or columns < 2 or (classes is not None and found != classes):
+        raise ModelError(
+            f"{path} is not a YOLO segmentation network: its head {head_shape} does not fit "
+            f"{classes if classes is not None else 'any number of'} classes and {coefficients} mask coefficients",
+            EXPORT_HINT,
+        )
+    return HeadLayout.RAW, prototypes, found
+
+
+def _class_names(text: str | None) -> tuple[str, ...] | None:
+    if text is None:
+        return None
+    try:
+        names = ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return None
+    if isinstance(names, dict):
+        names = [names[key] for key in sorted(names)]
+    return tuple(str(name) for name in names) if isinstance(names, list | tuple) and names else None
