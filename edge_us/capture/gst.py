@@ -1,0 +1,43 @@
+"""GStreamer, loaded once and only when needed."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from edge_us.errors import MissingDependencyError
+
+APT_PACKAGES = (
+    "python3-venv python3-gi gir1.2-gstreamer-1.0 gir1.2-gst-plugins-base-1.0 gstreamer1.0-plugins-base "
+    "gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav"
+)
+HINT = f"sudo apt-get install {APT_PACKAGES}, and a Python environment made with --system-site-packages"
+
+
+@lru_cache(maxsize=1)
+def load_gst() -> Any:
+    """The ``Gst`` module, initialised.
+
+    Raises
+    ------
+    MissingDependencyError
+        PyGObject or GStreamer (with its app and video libraries) is not installed.
+    """
+    try:
+        import gi
+
+        for library in ("Gst", "GstApp", "GstVideo"):
+            gi.require_version(library, "1.0")
+        from gi.repository import Gst, GstApp, GstVideo  # noqa: F401  (appsink's methods appear with GstApp)
+    except (ImportError, ValueError) as error:
+        raise MissingDependencyError(f"GStreamer for Python is not installed: {error}", HINT) from None
+    Gst.init(None)
+    return Gst
+
+
+@lru_cache(maxsize=1)
+def available_elements() -> frozenset[str]:
+    """Names of all GStreamer elements of this machine."""
+    gst = load_gst()
+    factories = gst.Registry.get().get_feature_list(gst.ElementFactory)
+    return frozenset(factory.get_name() for factory in factories)

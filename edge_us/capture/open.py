@@ -1,0 +1,58 @@
+"""`open_source`: from a text to a running source."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from edge_us.capture.source import Source, SourceKind
+from edge_us.capture.uri import Scheme, parse_source
+
+
+def open_source(uri: str, *, connect_timeout_s: float = 10.0, realtime: bool | None = None) -> Source:
+    """Open a file, folder, device or stream.
+
+    Parameters
+    ----------
+    uri : str
+        A path (mp4, mkv, avi, mov, DICOM, MetaImage), ``images:FOLDER``, ``phantom:…``, ``v4l2:///dev/videoN``,
+        ``decklink://N`` or ``rtsp://…``.
+    connect_timeout_s : float
+        A source that delivers no frame within this time is an error.
+    realtime : bool, optional
+        Release the frames of a recording at their stream times, as a live source would.
+
+    Raises
+    ------
+    InputError
+        The source is missing, cannot be played, or was never connected.
+    """
+    source = _open(uri, connect_timeout_s)
+    if realtime and source.info.kind is not SourceKind.LIVE:
+        from edge_us.capture.paced import Paced
+
+        return Paced(source, time.monotonic_ns, time.sleep)
+    return source
+
+
+def _open(uri: str, connect_timeout_s: float) -> Source:
+    parsed = parse_source(uri)
+    if parsed.scheme is Scheme.DICOM:
+        from edge_us.capture.dicom import open_dicom
+
+        return open_dicom(Path(parsed.target))
+    if parsed.scheme is Scheme.METAIMAGE:
+        from edge_us.capture.metaimage import open_metaimage
+
+        return open_metaimage(Path(parsed.target))
+    if parsed.scheme is Scheme.IMAGES:
+        from edge_us.capture.images import open_images
+
+        return open_images(Path(parsed.target))
+    if parsed.scheme is Scheme.PHANTOM:
+        from edge_us.capture.phantom_source import open_phantom
+
+        return open_phantom(parsed.target)
+    from edge_us.capture.gst_source import GstSource
+
+    return GstSource(parsed, connect_timeout_s)
