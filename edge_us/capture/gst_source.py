@@ -115,9 +115,9 @@ class GstSource(Source):
     def _connect(self, timeout_s: float) -> None:
         deadline_ns = self._now_ns() + int(timeout_s * 1e9)
         self._build()
-        while self._first is None:
-            self._first = self._pull(POLL_S)
-            if self._first is not None:
+        while True:
+            first = self._pull(POLL_S)
+            if first is not None:
                 break
             failed = self._poll_bus()
             if failed or self._pipeline is None:
@@ -129,6 +129,7 @@ class GstSource(Source):
                 self._build()
             if self._now_ns() >= deadline_ns:
                 raise self._never_connected(timeout_s)
+        self._first = first
         self._back_off.reset()
         caps = self._sink.get_static_pad("sink").get_current_caps()
         ok, top, bottom = caps.get_structure(0).get_fraction("framerate")
