@@ -72,7 +72,8 @@ def build_outputs(config: RunConfig, fps: float, mode: Mode) -> tuple[Outputs, O
     sinks: list[Sink] = []
     try:
         if config.record is not None:
-            from edge_us.sinks.recording import BackPressure, Recording
+            from edge_us.sinks.feed import BackPressure
+            from edge_us.sinks.recording import Recording
 
             policy = BackPressure.DROP if mode is Mode.LIVE else BackPressure.BLOCK
             sinks.append(Recording(config.record, fps, policy))

@@ -63,12 +63,13 @@ class InferenceWorker:
             frame = self._slot.take()
             if frame is None:
                 return
+            result: FrameResult | None = None
+            failure = ""
             try:
                 result = self._analyser.analyse(frame)
-                failure = ""
             except Exception as error:  # whatever fails here must never take the live picture along
-                result, failure = None, f"{type(error).__name__}: {error}"
-            else:
+                failure = f"{type(error).__name__}: {error}"
+            if result is not None:
                 self._on_result(result, self._analyser.stages_ns)
             with self._changed:
                 self._failure = failure

@@ -1,0 +1,10 @@
+"""JSON Schemas of everything that edge_us writes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def schema_path(name: str) -> Path:
+    """Path of a shipped JSON Schema (draft 2020-12): ``findings-1`` or ``report-1``."""
+    return Path(__file__).parent / f"{name}.json"

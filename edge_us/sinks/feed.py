@@ -1,0 +1,137 @@
+"""`Feed`: an appsrc pipeline that takes pictures without ever blocking for good."""
+
+from __future__ import annotations
+
+import time
+from enum import Enum
+from fractions import Fraction
+from typing import Any
+
+from edge_us.capture.gst import load_gst
+from edge_us.errors import PipelineError
+from edge_us.frame import Colorimetry, ColorMatrix, ColorRange
+from edge_us.overlay.picture import Picture
+
+QUEUE = 4
+"""Pictures that may wait in front of the encoder or window."""
+BLOCK_TIMEOUT_S = 20.0
+"""Longest that a picture may wait for room before the pipeline counts as hung."""
+POLL_S = 0.0005
+
+
+class BackPressure(str, Enum):
+    """What happens to a picture when the queue is full."""
+
+    BLOCK = "block"
+    """Wait for room: nothing is lost."""
+    DROP = "drop"
+    """Leave the picture out and count it: nobody waits."""
+
+
+def picture_caps(picture: Picture, fps: float) -> str:
+    """Caps of a picture, with explicit colorimetry (range:matrix:transfer:primaries as GStreamer numbers them)."""
+    rate = Fraction(fps).limit_denominator(1001)
+    return (
+        f"video/x-raw,format=I420,width={picture.width},height={picture.height},"
+        f"framerate={rate.numerator}/{rate.denominator},interlace-mode=progressive,"
+        f"colorimetry={colorimetry_text(picture.colorimetry)}"
+    )
+
+
+def colorimetry_text(colorimetry: Colorimetry) -> str:
+    """GStreamer's text for a colorimetry."""
+    span = 1 if colorimetry.range is ColorRange.FULL else 2
+    return f"{span}:3:5:1" if colorimetry.matrix is ColorMatrix.BT709 else f"{span}:4:16:4"
+
+
+class Feed:
+    """A running pipeline that starts with an appsrc named ``in``.
+
+    Parameters
+    ----------
+    pipeline : str
+        GStreamer pipeline text.
+    what : str
+        Name for messages, such as ``recording out.mp4``.
+    policy : BackPressure
+    """
+
+    def __init__(self, pipeline: str, what: str, policy: BackPressure) -> None:
+        self._gst = load_gst()
+        self._what = what
+        self._policy = policy
+        self.dropped = 0
+        try:
+            self._pipeline: Any = self._gst.parse_launch(pipeline)
+        except Exception as error:  # GLib.Error is only known once gi is loaded
+            raise PipelineError(f"{what}: {error}", "See `edge-us doctor` for missing elements.") from None
+        self._source = self._pipeline.get_by_name("in")
+        self._caps = ""
+        self._last_pts_ns = -1
+        if self._pipeline.set_state(self._gst.State.PLAYING) == self._gst.StateChangeReturn.FAILURE:
+            reason = self._bus_error() or "it does not start"
+            self.stop()
+            raise PipelineError(f"{what}: {reason}", "Check that the place is writable and the device is there.")
+
+    def element(self, name: str) -> Any:
+        """An element of the pipeline by name."""
+        return self._pipeline.get_by_name(name)
+
+    def push(self, picture: Picture, pts_ns: int, fps: float) -> None:
+        """Copy a picture into the pipeline; raises `PipelineError` once the pipeline has failed."""
+        self.check()
+        if not self._room():
+            self.dropped += 1
+            return
+        caps = picture_caps(picture, fps)
+        if caps != self._caps:
+            self._source.set_property("caps", self._gst.Caps.from_string(caps))
+            self._caps = caps
+        buffer = self._gst.Buffer.new_wrapped(picture.pixels.tobytes())
+        self._last_pts_ns = max(pts_ns, self._last_pts_ns + 1)
+        buffer.pts = self._last_pts_ns
+        buffer.duration = int(1e9 / fps)
+        self._source.emit("push-buffer", buffer)
+
+    def check(self) -> None:
+        """Raise `PipelineError` if the pipeline has failed."""
+        error = self._bus_error()
+        if error is not None:
+            raise PipelineError(f"{self._what} stopped: {error}", "Check free space, permissions and the device.")
+
+    def finish(self, timeout_s: float = 10.0) -> None:
+        """Send end of stream, wait until everything is written, and stop."""
+        if self._pipeline is None:
+            return
+        self._source.emit("end-of-stream")
+        kinds = self._gst.MessageType.EOS | self._gst.MessageType.ERROR
+        message = self._pipeline.get_bus().timed_pop_filtered(int(timeout_s * 1e9), kinds)
+        failed = message is None or message.type == self._gst.MessageType.ERROR
+        text = "it did not finish in time" if message is None else ""
+        if message is not None and failed:
+            text = message.parse_error()[0].message
+        self.stop()
+        if failed:
+            raise PipelineError(f"{self._what} could not be finished: {text}", "Check free space and the device.")
+
+    def stop(self) -> None:
+        """Stop at once."""
+        if self._pipeline is not None:
+            self._pipeline.set_state(self._gst.State.NULL)
+            self._pipeline = None
+
+    def _room(self) -> bool:
+        # Waiting is done here, not by the appsrc's own `block`: that one never returns when the encoder dies.
+        deadline = time.monotonic() + BLOCK_TIMEOUT_S
+        while self._source.get_property("current-level-buffers") >= QUEUE:
+            if self._policy is BackPressure.DROP:
+                return False
+            self.check()
+            if time.monotonic() > deadline:
+                raise PipelineError(f"{self._what} hangs", "Check the disk or device; the run goes on without it.")
+            time.sleep(POLL_S)
+        return True
+
+    def _bus_error(self) -> str | None:
+        message = self._pipeline.get_bus().pop_filtered(self._gst.MessageType.ERROR)
+        return None if message is None else str(message.parse_error()[0].message)

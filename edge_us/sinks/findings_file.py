@@ -1,0 +1,124 @@
+"""`FindingsFile`: one JSON object per shown frame (schema ``edge-us/findings/1``), flushed per line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from edge_us.errors import PipelineError
+from edge_us.finding import AiState, Finding, FrameResult, Unknown, Value
+from edge_us.frame import Frame
+from edge_us.overlay.picture import Picture
+
+SCHEMA = "edge-us/findings/1"
+PIXEL_DIGITS = 2
+"""Coordinates are written to a hundredth of a pixel: finer than any mask."""
+
+
+def to_record(frame: Frame, result: FrameResult, *, deterministic: bool = False) -> dict[str, Any]:
+    """The JSON object of one shown frame.
+
+    Parameters
+    ----------
+    frame : Frame
+    result : FrameResult
+        As it was shown on this frame.
+    deterministic : bool
+        Write an age of 0, the only value that differs between two runs over the same frames.
+    """
+    age_ms = result.age_ms
+    if age_ms is not None:
+        age_ms = 0.0 if deterministic else round(age_ms, 3)
+    record: dict[str, Any] = {
+        "schema": SCHEMA,
+        "frame": frame.index,
+        "image": frame.name,
+        "pts_ns": frame.pts_ns,
+        "size": [frame.width, frame.height],
+        "source_state": result.source_state.value,
+        "ai_state": result.ai_state.value,
+    }
+    on = result.ai_state is AiState.ON
+    if not on:
+        record["ai_reason"] = result.reason or "no reason given"
+    record["result_frame"] = result.frame_index
+    record["age_ms"] = age_ms
+    record["findings"] = [_finding(found) for found in result.findings] if on else []
+    return record
+
+
+class FindingsFile:
+    """JSON Lines; a killed process leaves whole lines only, because each is one write.
+
+    Parameters
+    ----------
+    path : Path
+        Overwritten.
+    deterministic : bool
+        See `to_record`.
+
+    Raises
+    ------
+    PipelineError
+        The file cannot be written.
+    """
+
+    name = "findings"
+    needs_picture = False
+    dropped = 0
+
+    def __init__(self, path: Path, *, deterministic: bool = False) -> None:
+        self._path = path
+        self._deterministic = deterministic
+        try:
+            # Unbuffered: a line reaches the operating system in one write, and a full disk is noticed at once.
+            self._file = path.open("wb", buffering=0)
+        except OSError as error:
+            raise self._failed(error) from None
+
+    def write(self, frame: Frame, result: FrameResult, picture: Picture | None) -> None:
+        """Write the line of one shown frame."""
+        record = to_record(frame, result, deterministic=self._deterministic)
+        line = json.dumps(record, separators=(",", ":"), allow_nan=False) + "\n"
+        try:
+            self._file.write(line.encode())
+        except OSError as error:
+            raise self._failed(error) from None
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def _failed(self, error: OSError) -> PipelineError:
+        return PipelineError(
+            f"cannot write findings to {self._path}: {error.strerror}", "Choose a writable place with free space."
+        )
+
+
+def _finding(found: Finding) -> dict[str, Any]:
+    record: dict[str, Any] = {
+        "track": found.track,
+        "kind": found.kind.value,
+        "box": [round(side, PIXEL_DIGITS) for side in found.box],
+        "score": round(found.score, 4),
+        "unseen": found.unseen,
+    }
+    record.update(_values({"malignancy": found.malignancy}))
+    record["contour"] = [[round(float(x), PIXEL_DIGITS), round(float(y), PIXEL_DIGITS)] for x, y in found.contour]
+    record["measurements"] = _values(found.measurements)
+    record["descriptors"] = _values(found.descriptors)
+    return record
+
+
+def _values(values: Mapping[str, Value]) -> dict[str, Any]:
+    """Known values as they are; unknown ones as null with ``<name>_reason`` beside them."""
+    record: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, Unknown):
+            record[name] = None
+            record[f"{name}_reason"] = value.reason
+        else:
+            record[name] = round(value, 4) if isinstance(value, float) else value
+    return record

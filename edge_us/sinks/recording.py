@@ -1,0 +1,136 @@
+"""`Recording`: the annotated video as fragmented MP4, so that a killed process leaves a playable file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edge_us.capture.gst import available_elements
+from edge_us.errors import MissingDependencyError, PipelineError
+from edge_us.finding import FrameResult
+from edge_us.frame import Frame
+from edge_us.overlay.picture import Picture
+from edge_us.sinks.feed import BackPressure, Feed
+
+FRAGMENT_MS = 500
+"""Length of a fragment: what a SIGKILL can cost."""
+
+ENCODERS = {
+    "nvv4l2h264enc": "nvvidconv ! video/x-raw(memory:NVMM) ! nvv4l2h264enc bitrate=12000000 idrinterval={gop}",
+    "nvh264enc": "nvh264enc preset=low-latency-hq gop-size={gop} bframes=0",
+    # No B-frames and no look-ahead: a fragment never waits for a later picture.
+    "x264enc": "x264enc speed-preset={preset} tune=zerolatency pass=qual quantizer=21 bframes=0 sliced-threads=false "
+    "threads=2 key-int-max={gop}",
+    "openh264enc": "openh264enc bitrate=8000000 gop-size={gop} complexity=low",
+}
+"""Encoders, best first."""
+PRESET = "ultrafast"
+
+
+def recording_pipeline(path: Path, fps: float, elements: frozenset[str]) -> str:
+    """GStreamer pipeline of a recording.
+
+    Raises
+    ------
+    MissingDependencyError
+        No H.264 encoder is available.
+    """
+    encoder = next((text for name, text in ENCODERS.items() if name in elements), None)
+    if encoder is None:
+        raise MissingDependencyError("no H.264 encoder is installed", "sudo apt-get install gstreamer1.0-plugins-ugly")
+    gop = max(1, round(fps * FRAGMENT_MS / 1000))
+    place = str(path).replace("\\", "\\\\").replace('"', '\\"')
+    return (
+        f"appsrc name=in format=time max-bytes=0 ! {encoder.format(gop=gop, preset=PRESET)} "
+        f"! h264parse ! mp4mux fragment-duration={FRAGMENT_MS} streamable=true "
+        f'! filesink name=out buffer-mode=unbuffered sync=false location="{place}"'
+    )
+
+
+class Recording:
+    """Record shown pictures to H.264 in MP4.
+
+    When the picture's size changes in mid-stream, the recording goes on in ``NAME-2.mp4``, ``NAME-3.mp4``, …:
+    players do not survive a change of size within one file.
+
+    Parameters
+    ----------
+    path : Path
+        Overwritten.
+    fps : float
+        Nominal rate; the true times come with the frames.
+    policy : BackPressure
+
+    Raises
+    ------
+    PipelineError
+        The file cannot be written.
+    MissingDependencyError
+        No H.264 encoder is available.
+    """
+
+    name = "recording"
+    needs_picture = True
+
+    def __init__(self, path: Path, fps: float, policy: BackPressure) -> None:
+        self._path = path
+        self._fps = fps
+        self._policy = policy
+        self._part = 1
+        self._lost = 0
+        self._size: tuple[int, int] | None = None
+        self._first_pts_ns = 0
+        try:
+            path.open("wb").close()
+        except OSError as error:
+            raise PipelineError(
+                f"cannot write the recording {path}: {error.strerror}", "Choose a writable place."
+            ) from None
+        self._feed: Feed | None = self._open(path)
+
+    @property
+    def dropped(self) -> int:
+        """Pictures that the encoder had no room for."""
+        return self._lost + (self._feed.dropped if self._feed is not None else 0)
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """All files written so far."""
+        return tuple(self._part_path(number) for number in range(1, self._part + 1))
+
+    def write(self, frame: Frame, result: FrameResult, picture: Picture | None) -> None:
+        """Encode one picture."""
+        if picture is None or self._feed is None:
+            return
+        size = (picture.width, picture.height)
+        if self._size is None:
+            self._first_pts_ns = frame.pts_ns
+        elif size != self._size:
+            self._finish()
+            self._part += 1
+            self._first_pts_ns = frame.pts_ns
+            self._feed = self._open(self._part_path(self._part))
+        self._size = size
+        self._feed.push(picture, frame.pts_ns - self._first_pts_ns, self._fps)
+
+    def close(self) -> None:
+        """Finish the file."""
+        if self._feed is None:
+            return
+        if self._size is None:
+            self._feed.stop()  # nothing was ever pushed: there is no stream to end
+            self._feed = None
+            return
+        self._finish()
+
+    def _finish(self) -> None:
+        if self._feed is not None:
+            feed, self._feed = self._feed, None
+            self._lost += feed.dropped
+            feed.finish()
+
+    def _open(self, path: Path) -> Feed:
+        pipeline = recording_pipeline(path, self._fps, available_elements())
+        return Feed(pipeline, f"recording {path}", self._policy)
+
+    def _part_path(self, number: int) -> Path:
+        return self._path if number == 1 else self._path.with_stem(f"{self._path.stem}-{number}")
