@@ -84,7 +84,7 @@ def load_model(name_or_path: str) -> Model:
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     if entry is not None and sha256 != entry.sha256:
         raise ModelError(
-            f"{path} is not the file that the manifest describes (sha256 {sha256[:12]}…, expected {entry.sha256[:12]}…)",
+            f"{path} is not the manifest's file (sha256 {sha256[:12]}…, expected {entry.sha256[:12]}…)",
             "Install edge-us again, or restore the file.",
         )
     return _describe(path, sha256, entry)

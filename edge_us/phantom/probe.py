@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edge_us.frame import Rect
-from edge_us.phantom.speckle import AXIAL_SIGMA_MM, LATERAL_SIGMA_MM
 from edge_us.phantom.spec import Probe
+from edge_us.phantom.speckle import AXIAL_SIGMA_MM, LATERAL_SIGMA_MM
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

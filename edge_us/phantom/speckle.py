@@ -37,23 +37,20 @@ def point_spread(field: NDArray[np.float32], axial_px: float, lateral_px: float)
     kernels = [cv2.getGaussianKernel(n, s, cv2.CV_32F) for n, s in zip(size, (lateral_px, axial_px), strict=True)]
     # Energy, not sum, is 1: homogeneous tissue keeps its level whatever the sampling is.
     x, z = (k / np.sqrt(np.sum(k * k)) for k in kernels)
-    out: NDArray[np.float32] = cv2.sepFilter2D(field, cv2.CV_32F, x, z, borderType=cv2.BORDER_REFLECT)
-    return out
+    return np.asarray(cv2.sepFilter2D(field, cv2.CV_32F, x, z, borderType=cv2.BORDER_REFLECT), np.float32)
 
 
 def envelope(field: NDArray[np.float32]) -> NDArray[np.float32]:
     """Magnitude of a complex field given as ``(..., 2)``: Rayleigh where the tissue is homogeneous."""
     import cv2
 
-    out: NDArray[np.float32] = cv2.magnitude(field[..., 0], field[..., 1])
-    return out
+    return np.asarray(cv2.magnitude(field[..., 0], field[..., 1]), np.float32)
 
 
 def log_compress(magnitude: NDArray[np.float32], dynamic_range_db: float) -> NDArray[np.uint8]:
     """Map ``-dynamic_range_db .. 0`` dB (magnitude 1) to grey 0 .. 255, clipped."""
     import cv2
 
-    level = cv2.log(cv2.max(magnitude, 1e-6))
-    scale = 255.0 * 20.0 / (np.log(10.0) * dynamic_range_db)
-    out: NDArray[np.uint8] = cv2.convertScaleAbs(cv2.max(level * scale + 255.0, 0.0))
-    return out
+    level = np.asarray(cv2.log(np.maximum(magnitude, np.float32(1e-6))), np.float32)
+    scale = np.float32(255.0 * 20.0 / (np.log(10.0) * dynamic_range_db))
+    return np.asarray(cv2.convertScaleAbs(np.maximum(level * scale + np.float32(255.0), np.float32(0.0))), np.uint8)

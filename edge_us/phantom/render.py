@@ -1,0 +1,122 @@
+"""`render`: a `PhantomSpec` becomes pictures with exact masks, one frame at a time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_us.frame import Rect
+from edge_us.phantom.probe import Beams, make_beams
+from edge_us.phantom.screen import Layout, compose, make_layout
+from edge_us.phantom.spec import PhantomSpec
+from edge_us.phantom.speckle import envelope, log_compress, point_spread
+from edge_us.phantom.tissue import GRID_MM, Tissue, make_tissue, sweep_reach_mm
+
+DYNAMIC_RANGE_DB = 58.0
+SWEEP_FRAMES = 300
+"""Frames of one sweep there and back."""
+ELEVATION_FRAMES = 140
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PhantomFrame:
+    """One synthetic picture and what is true of it.
+
+    Attributes
+    ----------
+    image : ndarray of uint8, shape (height, width) or, for screens, (height, width, 3) BGR
+    masks : tuple of ndarray of bool, each (height, width)
+        Every lesion that is in the picture, in the order of the spec.
+    region : Rect
+        Tight bounding rectangle of the ultrasound image.
+    mm_per_px : float
+    """
+
+    image: NDArray[np.uint8]
+    masks: tuple[NDArray[np.bool_], ...]
+    region: Rect
+    mm_per_px: float
+
+
+def render(spec: PhantomSpec) -> Iterator[PhantomFrame]:
+    """Synthesise all frames of a spec, in order; the same spec gives the same bytes."""
+    layout = make_layout(spec) if spec.screen else None
+    width, height = (layout.image.width, layout.image.height) if layout else (spec.width, spec.height)
+    beams = make_beams(spec.probe, spec.imaging_depth_mm, width, height)
+    rng = np.random.default_rng(spec.seed)
+    tissue = make_tissue(rng, spec.lesions, beams.half_width_mm, spec.imaging_depth_mm)
+    reach = sweep_reach_mm(len(spec.lesions), beams.half_width_mm)
+    for index in range(spec.frames):
+        # A frozen picture keeps showing the moment at which it was frozen.
+        moment = spec.freeze[0] if spec.freeze[0] <= index < spec.freeze[1] else index
+        position = -reach * float(np.cos(2 * np.pi * moment / SWEEP_FRAMES))
+        elevation = 0.9 * float(np.sin(2 * np.pi * moment / ELEVATION_FRAMES))
+        contact = not spec.no_contact[0] <= moment < spec.no_contact[1]
+        gray, masks = _scan(beams, tissue, position, elevation, contact)
+        yield _frame(gray, masks, beams, layout, index)
+
+
+def _frame(
+    gray: NDArray[np.uint8], masks: list[NDArray[np.bool_]], beams: Beams, layout: Layout | None, index: int
+) -> PhantomFrame:
+    if layout is None:
+        return PhantomFrame(gray, tuple(masks), beams.region, beams.mm_per_px)
+    screen = compose(layout, gray, beams, index)
+    place = layout.image
+    full = []
+    for mask in masks:
+        big = np.zeros(screen.shape[:2], bool)
+        big[place.y : place.y + place.height, place.x : place.x + place.width] = mask
+        full.append(big)
+    inner = beams.region
+    region = Rect(inner.x + place.x, inner.y + place.y, inner.width, inner.height)
+    return PhantomFrame(screen, tuple(full), region, beams.mm_per_px)
+
+
+def _scan(
+    beams: Beams, tissue: Tissue, position_mm: float, elevation: float, contact: bool
+) -> tuple[NDArray[np.uint8], list[NDArray[np.bool_]]]:
+    """Image the tissue under a probe at ``position_mm``; without contact only reverberations remain."""
+    import cv2
+
+    columns = (beams.x_mm + (position_mm - tissue.x0_mm)) / GRID_MM
+    rows = beams.z_mm / GRID_MM
+    # Nearest, not linear: interpolating white noise would take away its variance.
+    noise = np.asarray(cv2.remap(tissue.noise, columns, rows, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REFLECT))
+    field = math.cos(elevation) * noise[..., :2] + math.sin(elevation) * noise[..., 2:]
+    step_mm = float(beams.range_mm[1, 0] - beams.range_mm[0, 0])
+    if contact:
+        level = _sample(tissue.level_db, columns, rows)
+        excess = _sample(tissue.excess_db_mm, columns, rows)
+        level = level - 2 * step_mm * np.cumsum(excess, axis=0)
+    else:
+        ringing = np.cos(2 * np.pi * beams.range_mm / 1.7) ** 8
+        level = np.broadcast_to(-18 - 5.5 * beams.range_mm + 9 * ringing, beams.x_mm.shape)
+    amplitude = np.power(10.0, level / 20, dtype=np.float32)
+    echo = point_spread(field * amplitude[..., None], beams.axial_px, beams.lateral_px)
+    polar = log_compress(envelope(echo) / np.float32(np.sqrt(2)), DYNAMIC_RANGE_DB)
+    gray = cv2.remap(polar, beams.map_x, beams.map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
+    masks: list[NDArray[np.bool_]] = []
+    if contact and tissue.lesions.any():
+        labels = cv2.remap(tissue.lesions, columns, rows, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT)
+        for number in range(1, int(tissue.lesions.max()) + 1):
+            one = np.asarray(labels == number, np.float32)
+            if one.any():
+                inside = cv2.remap(one, beams.map_x, beams.map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+                mask = np.asarray(inside) > 0.5
+                if mask.any():
+                    masks.append(mask)
+    return np.asarray(gray, np.uint8), masks
+
+
+def _sample(
+    values: NDArray[np.float32], columns: NDArray[np.float32], rows: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    import cv2
+
+    sampled = cv2.remap(values, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(sampled, np.float32)
