@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
@@ -23,6 +24,7 @@ def load_gst() -> Any:
     MissingDependencyError
         PyGObject or GStreamer (with its app and video libraries) is not installed.
     """
+    _prefer_libgcc_unwinder()
     try:
         import gi
 
@@ -33,6 +35,18 @@ def load_gst() -> Any:
         raise MissingDependencyError(f"GStreamer for Python is not installed: {error}", HINT) from None
     Gst.init(None)
     return Gst
+
+
+def _prefer_libgcc_unwinder() -> None:
+    """Put libgcc's unwinder into the global symbol scope before GStreamer brings libunwind there.
+
+    Debian's GStreamer links libunwind, whose ``_Unwind_Resume`` then shadows libgcc's for every library that is
+    loaded later: the first C++ exception inside OpenVINO aborts the process.
+    """
+    import ctypes
+
+    with suppress(OSError):  # no libgcc_s: another C++ runtime, which this does not concern
+        ctypes.CDLL("libgcc_s.so.1", mode=ctypes.RTLD_GLOBAL)
 
 
 @lru_cache(maxsize=1)
