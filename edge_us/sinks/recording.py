@@ -18,12 +18,15 @@ ENCODERS = {
     "nvv4l2h264enc": "nvvidconv ! video/x-raw(memory:NVMM) ! nvv4l2h264enc bitrate=12000000 idrinterval={gop}",
     "nvh264enc": "nvh264enc preset=low-latency-hq gop-size={gop} bframes=0",
     # No B-frames and no look-ahead: a fragment never waits for a later picture.
-    "x264enc": "x264enc speed-preset={preset} tune=zerolatency pass=qual quantizer=21 bframes=0 sliced-threads=false "
+    "x264enc": "x264enc speed-preset={preset} tune=zerolatency pass=qual quantizer={quality} bitrate=60000 vbv-buf-capacity=1000 bframes=0 sliced-threads=false "
     "threads=2 key-int-max={gop}",
     "openh264enc": "openh264enc bitrate=8000000 gop-size={gop} complexity=low",
 }
 """Encoders, best first."""
 PRESET = "ultrafast"
+QUALITY = 21
+"""Measured on 150 frames of an 800x600 phantom (2 cores, one run): ultrafast at 21 costs 2.1 CPU ms per frame at
+41.7 dB; superfast 5.2 ms at 36.6 dB, veryfast 6.9 ms at 36.8 dB. `bitrate` is only the ceiling of the rate control."""
 
 
 def recording_pipeline(path: Path, fps: float, elements: frozenset[str]) -> str:
@@ -40,7 +43,7 @@ def recording_pipeline(path: Path, fps: float, elements: frozenset[str]) -> str:
     gop = max(1, round(fps * FRAGMENT_MS / 1000))
     place = str(path).replace("\\", "\\\\").replace('"', '\\"')
     return (
-        f"appsrc name=in format=time max-bytes=0 ! {encoder.format(gop=gop, preset=PRESET)} "
+        f"appsrc name=in format=time max-bytes=0 ! {encoder.format(gop=gop, preset=PRESET, quality=QUALITY)} "
         f"! h264parse ! mp4mux fragment-duration={FRAGMENT_MS} streamable=true "
         f'! filesink name=out buffer-mode=unbuffered sync=false location="{place}"'
     )

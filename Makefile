@@ -1,0 +1,44 @@
+# Two commands: `make demo` shows the main job on this machine, `make test` runs everything that CI runs.
+
+PYTHON ?= $(shell scripts/python.sh)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test lint typecheck unit resolve wheel train-env clean
+
+demo: $(STAMP)
+	$(BIN)/edge-us demo --out out/demo
+
+test: lint typecheck resolve unit
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+typecheck: $(STAMP)
+	$(BIN)/mypy
+
+unit: $(STAMP)
+	$(BIN)/python -m pytest -q
+
+resolve: $(STAMP)
+	$(BIN)/python scripts/check_resolves.py
+
+wheel: $(STAMP)
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+
+$(STAMP): pyproject.toml scripts/setup.sh
+	scripts/setup.sh "$(PYTHON)" $(VENV)
+	touch $@
+
+# torch and ultralytics (which brings its own OpenCV) live in an environment of their own.
+train-env: .venv-train/.installed
+
+.venv-train/.installed: models/recipes/requirements.txt
+	$(PYTHON) -m venv .venv-train
+	.venv-train/bin/python -m pip install --quiet -r models/recipes/requirements.txt
+	touch $@
+
+clean:
+	rm -rf $(VENV) .venv-train build dist out
