@@ -116,7 +116,8 @@ def mask_contour(
     """
     import cv2
 
-    x0, y0 = int(np.floor(box[0])), int(np.floor(box[1]))
+    # The pixels r with x1 <= r < x2, as Ultralytics crops its masks.
+    x0, y0 = int(np.ceil(box[0])), int(np.ceil(box[1]))
     x1, y1 = min(int(np.ceil(box[2])), frame_size[0]), min(int(np.ceil(box[3])), frame_size[1])
     if x1 <= x0 or y1 <= y0:
         return np.zeros((0, 2), np.float32)

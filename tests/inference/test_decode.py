@@ -96,7 +96,7 @@ def test_results_agree_with_ultralytics_on_the_same_weights_and_images(shared_di
     model = load_model(str(shared_dir / "weights" / "yolo11n-seg-lesion-yardstick-320.onnx"))
     backend = open_backend(model, BackendName.ONNXRUNTIME, Precision.FP32)
     detector = Detector(model, backend, golden["conf"], nms_iou=golden["iou"])
-    compared = 0
+    overlaps = []
     for record in golden["images"]:
         gray = cv2.imread(str(shared_dir / "data" / record["image"]), cv2.IMREAD_GRAYSCALE)
         assert gray is not None
@@ -107,21 +107,11 @@ def test_results_agree_with_ultralytics_on_the_same_weights_and_images(shared_di
         for ours, theirs in zip(found, record["detections"], strict=True):
             assert ours.score == pytest.approx(theirs["score"], abs=2e-3)
             assert np.abs(np.array(ours.box) - theirs["box"]).max() < 1.0
-            mask, other = filled(ours.contour, gray.shape), unpack(theirs["runs"], gray.shape)
-            assert (mask & other).sum() / (mask | other).sum() >= least_overlap(gray.shape), record["image"]
-            compared += least_overlap(gray.shape) == 0.98
-    assert compared >= 8
-
-
-def least_overlap(shape: tuple[int, ...]) -> float:
-    """Ultralytics cuts the letterbox's padding off its masks at whole prototype cells (4 input px); we do not.
-
-    Where the true padding is a whole number of cells the masks must be the same; elsewhere theirs is shifted by up to
-    half a cell, which on a small lesion costs some overlap.
-    """
-    gain = min(80 / shape[0], 80 / shape[1])
-    padding = max(80 - shape[0] * gain, 80 - shape[1] * gain) / 2
-    return 0.98 if abs(padding - round(padding)) <= 0.2 else 0.96
+            mask = filled(ours.contour, gray.shape)
+            other = unpack(theirs["runs"], gray.shape)
+            overlaps.append(float((mask & other).sum() / (mask | other).sum()))
+    assert len(overlaps) >= 20
+    assert min(overlaps) >= 0.98, sorted(overlaps)[:5]
 
 
 def unpack(runs: list[int], shape: tuple[int, int]) -> NDArray[np.bool_]:
