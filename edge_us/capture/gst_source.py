@@ -92,8 +92,8 @@ class GstSource(Source):
     def read(self, timeout_s: float) -> Frame | None:
         """Return the next frame, or None after ``timeout_s``; see `Source.read`."""
         if self._first is not None:
-            frame, self._first = self._first, None
-            return frame if self._live else replace(frame, captured_ns=self._now_ns())
+            first, self._first = self._first, None
+            return first if self._live else replace(first, captured_ns=self._now_ns())
         deadline_ns = self._now_ns() + int(timeout_s * 1e9)
         while self._state not in (SourceState.ENDED, SourceState.FAILED):
             left_s = (deadline_ns - self._now_ns()) / 1e9
