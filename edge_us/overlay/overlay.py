@@ -1,126 +1,164 @@
-"""`Overlay`: a frame and its result become the picture that is recorded and displayed."""
+"""`Overlay`: composes the picture that recording and display show."""
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from edge_us.colour import to_i420
-from edge_us.finding import AiState, Finding, FindingKind, FrameResult, SourceState
-from edge_us.frame import Frame
-from edge_us.overlay.canvas import Bgr, Canvas, text_bitmap
-from edge_us.overlay.marks import axes, crosses, dashes, label_place, outline
+from edge_us.finding import Finding, FindingKind, FrameResult
+from edge_us.frame import Colorimetry, Frame, Rect
+from edge_us.overlay.axes import Axes, long_and_short_axis
+from edge_us.overlay.hud import Layout, Severity, hud_rows, layout_for, may_draw
+from edge_us.overlay.labels import place_label
+from edge_us.overlay.outline import Pen, draw_outline, polygon_of
 from edge_us.overlay.picture import Hud, Picture
+from edge_us.overlay.planes import WHITE, Planes
+from edge_us.overlay.text import line_height, text_mask
 
-NOTICE = "Research use only. Not for diagnosis."
-LESION: Bgr = (80, 230, 255)
-NODE: Bgr = (255, 200, 90)
-HELD: Bgr = (120, 150, 160)
-WHITE: Bgr = (235, 235, 235)
-ALERT: Bgr = (80, 120, 255)
-DARK: Bgr = (0, 0, 0)
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
-_SOURCE_WORDS = {
-    SourceState.CONNECTING: "CONNECTING",
-    SourceState.STALLED: "STALLED",
-    SourceState.NO_SIGNAL: "NO SIGNAL",
-    SourceState.RECONNECTING: "NO SIGNAL, RECONNECTING",
-    SourceState.FAILED: "SOURCE FAILED",
+# Blue, green, red. Yellow and blue differ for every common kind of colour vision, and neither occurs in grey tissue.
+_KIND_COLOURS = {FindingKind.LESION: (0, 214, 255), FindingKind.NODE: (255, 190, 80)}
+_STATUS_COLOURS = {
+    None: WHITE,
+    Severity.WARNING: (60, 190, 255),
+    Severity.ERROR: (100, 110, 255),
 }
 
 
 class Overlay:
-    """Draws into one reused buffer: a picture is valid until the next one is drawn."""
+    """Draws findings, HUD and the research-use notice into the planes that the encoder takes.
+
+    One frame is copied once into a buffer that is reused for the next; all drawing happens inside small regions
+    of it. Use one `Overlay` per stream: it remembers where labels stood, so that they do not jump.
+    """
 
     def __init__(self) -> None:
-        self._buffer: NDArray[np.uint8] | None = None
+        self._picture: Picture | None = None
+        self._planes: Planes | None = None
+        self._places: dict[int, int] = {}
 
     def draw(self, frame: Frame, result: FrameResult, hud: Hud) -> Picture:
-        """Compose the picture of one shown frame.
+        """Compose one picture.
 
-        Findings are drawn only when the AI is on and the result's age is known.
+        Nothing is drawn over the image unless ``result.ai_state`` is ON and the result's age is known
+        (``result.shown_ns`` set): a result never appears on another frame without its age being known.
+
+        Parameters
+        ----------
+        frame : Frame
+            Any format and size; not modified.
+        result : FrameResult
+        hud : Hud
+
+        Returns
+        -------
+        Picture
+            Valid until the next call.
         """
+        planes, picture = self._copy(frame)
+        layout = layout_for(picture.width, picture.height)
+        findings = result.findings if may_draw(result) else ()
+        # HUD and notice come after the contours: nothing may cover the notice.
+        texts = self._draw_outlines(planes, frame, findings)
+        area = self._write_hud(planes, layout, result, hud)
+        self._write_labels(planes, layout, area, findings, texts)
+        return picture
+
+    def _copy(self, frame: Frame) -> tuple[Planes, Picture]:
+        """Bring the frame's pixels into the reused buffer, as I420."""
+        import numpy as np
+
         pixels, width, height, colorimetry = to_i420(frame)
-        if self._buffer is None or self._buffer.shape != pixels.shape:
-            self._buffer = np.empty(pixels.shape, np.uint8)
-        np.copyto(self._buffer, pixels)
-        canvas = Canvas(self._buffer, width, height, colorimetry)
-        text_px = max(11, min(26, round(height / 38)))
-        if result.ai_state is AiState.ON and result.age_ms is not None:
-            for found in result.findings:
-                _draw_finding(canvas, found, text_px)
-        _draw_hud(canvas, result, hud, text_px)
-        return Picture(self._buffer, width, height, colorimetry)
+        planes, picture = self._planes, self._picture
+        if (
+            planes is None
+            or picture is None
+            or (picture.width, picture.height, picture.colorimetry) != (width, height, colorimetry)
+        ):
+            planes, picture = self._allocate(width, height, colorimetry)
+        np.copyto(picture.pixels, pixels)
+        return planes, picture
+
+    def _allocate(self, width: int, height: int, colorimetry: Colorimetry) -> tuple[Planes, Picture]:
+        import numpy as np
+
+        buffer = np.empty((height * 3 // 2, width), np.uint8)
+        self._picture = Picture(buffer, width, height, colorimetry)
+        self._planes = Planes.of(buffer, width, height, colorimetry)
+        return self._planes, self._picture
+
+    @staticmethod
+    def _write_hud(planes: Planes, layout: Layout, result: FrameResult, hud: Hud) -> Rect:
+        """Write HUD and notice; returns the area between them, where labels may stand."""
+        import numpy as np
+
+        height, width = planes.y.shape
+        margin = layout.margin
+        y = margin
+        for texts, severity in hud_rows(result, hud, layout, width):
+            masks: list[NDArray[np.uint8]] = [text_mask(text, layout.font_px) for text in texts]
+            row = masks[0] if len(masks) == 1 else np.concatenate(masks, axis=1)
+            planes.write(row, margin, y, _STATUS_COLOURS[severity])
+            y += line_height(layout.font_px)
+        top, bottom = y, height - margin - len(layout.notice) * line_height(layout.notice_px)
+        bottom -= bottom & 1
+        for number, line in enumerate(layout.notice):
+            row_y = bottom + number * line_height(layout.notice_px)
+            planes.write(text_mask(line, layout.notice_px), margin, row_y, WHITE)
+        return Rect(0, top, width, max(0, bottom - top))
+
+    @staticmethod
+    def _draw_outlines(planes: Planes, frame: Frame, findings: tuple[Finding, ...]) -> list[str]:
+        """Draw contours and callipers; returns the text of each label."""
+        height, width = planes.y.shape
+        pen = Pen.of(width, height)
+        mm_per_px = frame.geometry.mm_per_px
+        texts = []
+        for finding in findings:
+            axes = long_and_short_axis(finding.contour, mm_per_px)
+            polygon = polygon_of(finding.contour, finding.box)
+            draw_outline(planes, polygon, axes, pen, _KIND_COLOURS[finding.kind], finding.unseen > 0)
+            texts.append(label_text(finding, axes if mm_per_px is not None else None))
+        return texts
+
+    def _write_labels(
+        self, planes: Planes, layout: Layout, area: Rect, findings: tuple[Finding, ...], texts: list[str]
+    ) -> None:
+        """Write each label where it covers no lesion."""
+        height, width = planes.y.shape
+        reach = Pen.of(width, height).reach
+        taken = [_around(finding.box, reach) for finding in findings]
+        places: dict[int, int] = {}
+        for finding, text in zip(findings, texts, strict=True):
+            mask = text_mask(text, layout.font_px)
+            previous = None if finding.track is None else self._places.get(finding.track)
+            placed = place_label(mask.shape[::-1], finding.box, taken, area, reach + 3, previous)
+            if placed is None:
+                continue
+            label, place = placed
+            planes.write(mask, label.x, label.y, _KIND_COLOURS[finding.kind])
+            taken.append(label)
+            if finding.track is not None:
+                places[finding.track] = place
+        self._places = places
 
 
-def _draw_finding(canvas: Canvas, found: Finding, text_px: int) -> None:
-    color = HELD if found.unseen else NODE if found.kind is FindingKind.NODE else LESION
-    line = 1 if canvas.height < 700 else 2
-    if len(found.contour) >= 3:
-        edge = outline(found.contour, offset_px=1.5 + line)
-        if found.unseen:
-            canvas.lines(dashes(edge), color, line)
-        else:
-            canvas.polyline(edge, DARK, line + 2, closed=True)
-            canvas.polyline(edge, color, line, closed=True)
-        arm = max(3.0, canvas.height / 150)
-        for axis in axes(found.contour):
-            canvas.lines(crosses(axis, arm), color, 1)
-    label = f"{'node ' if found.kind is FindingKind.NODE else ''}"
-    label += f"#{found.track} {found.score:.2f}" if found.track is not None else f"{found.score:.2f}"
-    _, size = text_bitmap(label, text_px)
-    x, y = label_place(found.box, size, (canvas.width, canvas.height), gap_px=6 + line)
-    canvas.text(label, x, y, text_px, color)
+def label_text(finding: Finding, axes_mm: Axes | None) -> str:
+    """Label such as ``#3 0.87``, ``node #4 0.71`` or, on a calibrated picture, ``#3 0.87  12.3 x 8.1 mm``."""
+    parts = [] if finding.kind is FindingKind.LESION else [finding.kind.value]
+    if finding.track is not None:
+        parts.append(f"#{finding.track}")
+    parts.append(f"{finding.score:.2f}")
+    if axes_mm is not None:
+        parts.append(f" {axes_mm.long_length:.1f} x {axes_mm.short_length:.1f} mm")
+    return " ".join(parts)
 
 
-def _draw_hud(canvas: Canvas, result: FrameResult, hud: Hud, text_px: int) -> None:
-    """Numbers at the upper left, state below them, and the notice at the lower left: the notice always fits."""
-    notice_px = text_px
-    while notice_px > 8 and text_bitmap(NOTICE, notice_px)[1][0] > canvas.width:
-        notice_px -= 1
-    _, (_, rows) = text_bitmap(NOTICE, notice_px)
-    canvas.text(NOTICE, 0, canvas.height - rows, notice_px, WHITE)
-    y = 0
-    for line in _fit_lines(hud_lines(result, hud), canvas.width, text_px):
-        canvas.text(line, 0, y, text_px, WHITE)
-        y += text_bitmap(line, text_px)[1][1]
-    alert = alert_text(result)
-    if alert:
-        while len(alert) > 8 and text_bitmap(alert, text_px)[1][0] > canvas.width:
-            alert = alert[:-4] + "..."
-        canvas.text(alert, 0, y, text_px, ALERT)
-
-
-def hud_lines(result: FrameResult, hud: Hud) -> tuple[str, ...]:
-    """The HUD's parts: rate and age first, then losses, then the model."""
-    fps = "-" if hud.fps is None else f"{hud.fps:.0f}"
-    age = "-" if result.age_ms is None else f"{result.age_ms:.0f} ms"
-    return f"{fps} fps", f"age {age}", f"skipped {hud.skipped} dropped {hud.dropped}", hud.model
-
-
-def alert_text(result: FrameResult) -> str:
-    """What the viewer must know about source and AI; empty when all is well."""
-    if result.source_state in _SOURCE_WORDS:
-        return _SOURCE_WORDS[result.source_state]
-    if result.ai_state is AiState.STALE:
-        age = "" if result.age_ms is None else f" {result.age_ms:.0f} ms"
-        return f"STALE{age}: no findings shown"
-    if result.ai_state is AiState.NOT_ANALYSABLE:
-        return f"NOT ANALYSABLE: {result.reason}"
-    if result.ai_state is AiState.OFF:
-        return f"AI OFF: {result.reason}"
-    if result.age_ms is None and result.findings:
-        return "AGE UNKNOWN: no findings shown"
-    return ""
-
-
-def _fit_lines(parts: tuple[str, ...], width: int, text_px: int) -> list[str]:
-    """Join the parts into as few lines as fit; on a narrow picture only the first two stay."""
-    lines: list[str] = []
-    for part in parts:
-        joined = f"{lines[-1]}  {part}" if lines else part
-        if lines and text_bitmap(joined, text_px)[1][0] <= width * 0.7:
-            lines[-1] = joined
-        elif len(lines) < 2:
-            lines.append(part)
-    return lines
+def _around(box: tuple[float, float, float, float], reach: int) -> Rect:
+    """The pixels that a finding with its contour may touch."""
+    x1, y1, x2, y2 = box
+    left, top = int(x1) - reach, int(y1) - reach
+    return Rect(left, top, int(x2) + reach + 2 - left, int(y2) + reach + 2 - top)
