@@ -36,7 +36,7 @@ def load_clip(spec: PhantomSpec, folder: Path | None = None) -> Clip:
     key = hashlib.sha256(f"{GENERATOR_VERSION} {spec.key()}".encode()).hexdigest()[:24]
     path = folder / f"{key}.npz"
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             images, meta = stored["images"], stored["meta"]
             if images.shape[0] == spec.frames and images.dtype == np.uint8:
                 return Clip(images, Rect(*(int(v) for v in meta[:4])), float(meta[4]))

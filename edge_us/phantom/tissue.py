@@ -12,6 +12,7 @@ from edge_us.phantom.speckle import scatterers
 
 GRID_MM = 0.08
 LESION_SPACING_MM = 45.0
+LARGEST_SEMI_AXIS_MM = 14.0
 BASE_ATTENUATION_DB_MM = 0.35
 """One way, at the centre frequency; the time gain compensation takes out just this."""
 
@@ -63,7 +64,7 @@ def make_tissue(
 
 def sweep_reach_mm(lesions: int, half_width_mm: float) -> float:
     """How far the probe moves to either side, so that every lesion enters and leaves the picture."""
-    return half_width_mm * 0.9 + max(lesions - 1, 0) * LESION_SPACING_MM / 2
+    return half_width_mm + LARGEST_SEMI_AXIS_MM + max(lesions - 1, 0) * LESION_SPACING_MM / 2
 
 
 def _smooth(rng: np.random.Generator, shape: tuple[int, int], size_mm: tuple[float, float]) -> Field:

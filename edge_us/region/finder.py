@@ -21,6 +21,7 @@ CHANGE_GREY = 12
 """Least range of a pixel, in grey levels, that counts as moving: above the noise of grabbers and codecs."""
 DECIDE_AT = (6, 12, 20, 30, 45, 60, 90)
 """Frames after which the map is looked at."""
+MARGIN = 10
 AGREEMENT = 0.96
 """Two looks in a row must overlap by this (IoU) to be believed."""
 LEAST_SHARE = 0.08
@@ -112,9 +113,12 @@ def moving_rect(change: NDArray[np.uint8]) -> Rect | None:
 
     moving = np.asarray(change >= CHANGE_GREY, np.uint8)
     # Dark and anechoic places hardly change: close over them. Then cut off what hangs on by a thread.
-    closed = cv2.morphologyEx(moving, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8), borderValue=0)
+    # The margin keeps closing from eating into an image that reaches the picture's edge.
+    padded = cv2.copyMakeBorder(moving, MARGIN, MARGIN, MARGIN, MARGIN, cv2.BORDER_CONSTANT, value=0)
+    closed = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
     opened = cv2.morphologyEx(closed, cv2.MORPH_OPEN, np.ones((7, 7), np.uint8))
-    count, _, stats, _ = cv2.connectedComponentsWithStats(np.asarray(opened, np.uint8), connectivity=4)
+    opened = np.asarray(opened)[MARGIN:-MARGIN, MARGIN:-MARGIN]
+    count, _, stats, _ = cv2.connectedComponentsWithStats(np.ascontiguousarray(opened, np.uint8), connectivity=4)
     if count < 2:
         return None
     best = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))

@@ -1,0 +1,97 @@
+"""The synthetic B-mode generator."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_us.capture.open import open_source
+from edge_us.errors import UsageError
+from edge_us.finding import SourceState
+from edge_us.frame import PixelFormat
+from edge_us.phantom.render import render
+from edge_us.phantom.spec import LesionKind, PhantomSpec, Probe, parse_uri
+from edge_us.phantom.speckle import envelope, point_spread, scatterers
+from edge_us.phantom.store import load_clip
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_homogeneous_speckle_is_rayleigh(seed: int) -> None:
+    field = scatterers(np.random.default_rng(seed), (1200, 900))
+    magnitude = envelope(point_spread(field, 1.6, 1.9))
+    assert magnitude.mean() / magnitude.std() == pytest.approx(1.91, abs=0.03)
+
+
+@pytest.mark.parametrize("probe", list(Probe))
+@pytest.mark.parametrize("kind", list(LesionKind))
+def test_the_mask_lies_on_a_dark_lesion_that_comes_and_goes(probe: Probe, kind: LesionKind) -> None:
+    spec = PhantomSpec(probe=probe, lesions=(kind,), width=320, height=240, frames=76, seed=5)
+    made = list(render(spec))
+    assert not made[0].masks
+    middle = made[75]
+    assert len(middle.masks) == 1
+    mask = middle.masks[0]
+    area = middle.region
+    inside = np.zeros_like(mask)
+    inside[area.y : area.y + area.height, area.x : area.x + area.width] = True
+    around = inside & ~mask & (middle.image > 0)
+    assert middle.image[mask].mean() < 0.6 * middle.image[around].mean()
+    assert 0.01 < mask.sum() / inside.sum() < 0.3
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_others() -> None:
+    one, same, other = (
+        [frame.image for frame in render(PhantomSpec(width=160, height=120, frames=3, seed=seed))] for seed in (7, 7, 8)
+    )
+    assert all(np.array_equal(a, b) for a, b in zip(one, same, strict=True))
+    assert not np.array_equal(one[0], other[0])
+
+
+def test_a_screen_shows_the_image_where_the_region_says() -> None:
+    frame = next(iter(render(PhantomSpec(screen=True, width=800, height=600, frames=1, seed=3))))
+    area = frame.region
+    inside = frame.image[area.y : area.y + area.height, area.x : area.x + area.width]
+    assert (inside[..., 0] == inside[..., 2]).all()
+    assert inside.std() > 20
+    assert frame.image.shape == (600, 800, 3)
+
+
+def test_a_phantom_source_plays_all_frames_and_knows_its_scale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    uri = "phantom:?size=160x120&frames=5&fps=20&seed=2"
+    with open_source(uri) as source:
+        frames = list(source)
+        assert source.state is SourceState.ENDED
+    assert [frame.pts_ns for frame in frames] == [0, 50_000_000, 100_000_000, 150_000_000, 200_000_000]
+    assert frames[0].format is PixelFormat.GRAY8
+    assert frames[0].geometry.mm_per_px is not None
+    assert frames[0].geometry.reason == ""
+    with open_source(uri) as again:
+        assert all(np.array_equal(a.pixels, b.pixels) for a, b in zip(frames, again, strict=True))
+
+
+def test_a_corrupt_cache_is_made_anew(tmp_path: Path) -> None:
+    spec = PhantomSpec(width=96, height=96, frames=2)
+    images = load_clip(spec, tmp_path).images
+    (stored,) = tmp_path.glob("*.npz")
+    stored.write_bytes(stored.read_bytes()[:500])
+    assert np.array_equal(load_clip(spec, tmp_path).images, images)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "phantom:?probe=round",
+        "phantom:?lesion=wart",
+        "phantom:?size=800",
+        "phantom:?frames=0",
+        "phantom:?colour=1",
+        "phantom:x",
+    ],
+)
+def test_an_impossible_phantom_names_what_is_possible(uri: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_uri(uri)
+    assert caught.value.hint

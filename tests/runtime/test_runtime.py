@@ -1,0 +1,172 @@
+"""Slot, worker, presentation rule, ledger and outputs."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+
+from edge_us.errors import PipelineError
+from edge_us.finding import AiState, Finding, FindingKind, FrameResult, SourceState
+from edge_us.frame import Frame, PixelFormat, Rect
+from edge_us.overlay.picture import Picture
+from edge_us.runtime.analyser import Analyser, RegionPolicy
+from edge_us.runtime.ledger import Histogram, Ledger, RecentFps
+from edge_us.runtime.outputs import Outputs
+from edge_us.runtime.present import present
+from edge_us.runtime.slot import Slot
+from edge_us.runtime.worker import InferenceWorker
+
+MS = 1_000_000
+
+
+def frame(index: int, captured_ns: int = 0) -> Frame:
+    return Frame(np.zeros((32, 32), np.uint8), PixelFormat.GRAY8, 32, 32, index, index * 40 * MS, captured_ns)
+
+
+def result(index: int, captured_ns: int = 0) -> FrameResult:
+    found = Finding(FindingKind.LESION, (1, 1, 9, 9), 0.9, np.zeros((0, 2), np.float32), track=1)
+    return FrameResult(index, captured_ns, SourceState.RUNNING, AiState.ON, (found,))
+
+
+class SlowDetector:
+    """A detector with a set duration, or one that fails."""
+
+    def __init__(self, seconds: float = 0.0, error: Exception | None = None) -> None:
+        self.seconds, self.error = seconds, error
+        self.looked_at: list[int] = []
+        self.stages_ns: Mapping[str, int] = {"infer": 1}
+
+    def detect(self, frame: Frame, region: Rect | None) -> tuple[Finding, ...]:
+        time.sleep(self.seconds)
+        self.looked_at.append(frame.index)
+        if self.error is not None:
+            raise self.error
+        return result(frame.index).findings
+
+
+def analyser(detector: SlowDetector) -> Analyser:
+    return Analyser(detector, None, RegionPolicy.FULL)
+
+
+def test_the_newest_frame_wins_at_the_slot() -> None:
+    slot = Slot()
+    for index in range(3):
+        slot.put(frame(index))
+    taken = slot.take()
+    assert taken is not None
+    assert taken.index == 2
+
+
+def test_closing_the_slot_wakes_whoever_waits() -> None:
+    slot = Slot()
+    woken: list[Frame | None] = []
+    waiting = threading.Thread(target=lambda: woken.append(slot.take()))
+    waiting.start()
+    slot.close()
+    waiting.join(2)
+    assert woken == [None]
+
+
+def test_the_worker_passes_over_frames_that_it_has_no_time_for() -> None:
+    detector = SlowDetector(0.05)
+    worker = InferenceWorker(analyser(detector), lambda _result, _stages: None)
+    try:
+        for index in range(10):
+            worker.offer(frame(index))
+            time.sleep(0.01)
+        newest, failure = worker.newest(9, time.monotonic_ns() + 2000 * MS)
+    finally:
+        worker.close()
+    assert newest is not None
+    assert (newest.frame_index, failure) == (9, "")
+    assert len(detector.looked_at) < 8
+
+
+def test_a_failing_network_is_a_reason_and_not_the_end() -> None:
+    detector = SlowDetector(error=ValueError("NaN"))
+    worker = InferenceWorker(analyser(detector), lambda _result, _stages: None)
+    try:
+        worker.offer(frame(0))
+        newest, failure = worker.newest(0, time.monotonic_ns() + 2000 * MS)
+        assert (newest, failure) == (None, "ValueError: NaN")
+        detector.error = None
+        worker.offer(frame(1))
+        newest, failure = worker.newest(1, time.monotonic_ns() + 2000 * MS)
+    finally:
+        worker.close()
+    assert newest is not None
+    assert failure == ""
+
+
+@pytest.mark.parametrize(("age_ms", "state"), [(0, AiState.ON), (199, AiState.ON), (201, AiState.STALE)])
+def test_a_result_of_another_frame_is_shown_only_up_to_the_limit(age_ms: int, state: AiState) -> None:
+    shown = present(frame(5), result(4, 1000 * MS), SourceState.RUNNING, (1000 + age_ms) * MS, 200.0, "")
+    assert shown.ai_state is state
+    assert shown.age_ms == age_ms
+    assert bool(shown.findings) is (state is AiState.ON)
+
+
+def test_a_frames_own_result_is_never_stale() -> None:
+    shown = present(frame(4), result(4, 0), SourceState.RUNNING, 900 * MS, 200.0, "")
+    assert shown.ai_state is AiState.ON
+    assert shown.age_ms == 900
+
+
+def test_without_a_result_or_with_a_failure_the_ai_is_off_and_says_why() -> None:
+    for newest, failure in ((None, ""), (result(3), "out of memory")):
+        shown = present(frame(4), newest, SourceState.RUNNING, 1, 200.0, failure)
+        assert shown.ai_state is AiState.OFF
+        assert shown.findings == ()
+        assert shown.reason == (failure or "waiting for the first result")
+
+
+def test_quantiles_are_nearest_rank_within_a_step() -> None:
+    histogram = Histogram()
+    for value in range(1, 101):
+        histogram.add(value * MS)
+    summary = histogram.summary()
+    assert summary["p50"] == pytest.approx(50, abs=0.011)
+    assert summary["p99"] == pytest.approx(99, abs=0.011)
+    assert summary["max"] == 100
+    assert Histogram().summary()["p50"] is None
+
+
+def test_fps_counts_shown_frames_from_the_first_to_the_last() -> None:
+    ledger = Ledger()
+    for index in range(31):
+        ledger.show(0, index * 33_333_333, own_result=index % 2 == 0)
+    assert ledger.fps == pytest.approx(30, rel=1e-3)
+    assert (ledger.shown, ledger.skipped) == (31, 15)
+    recent = RecentFps()
+    assert [recent.tick(index * 100 * MS) for index in range(12)][-1] == pytest.approx(10)
+
+
+class DyingSink:
+    name = "dying"
+    needs_picture = True
+    dropped = 0
+
+    def __init__(self, lives: int) -> None:
+        self.lives, self.written = lives, 0
+
+    def write(self, frame: Frame, result: FrameResult, picture: Picture | None) -> None:
+        if self.written == self.lives:
+            raise PipelineError("disk full", "make room")
+        self.written += 1
+
+    def close(self) -> None:
+        return None
+
+
+def test_a_sink_that_dies_stops_alone() -> None:
+    dying, healthy = DyingSink(2), DyingSink(99)
+    outputs = Outputs([dying, healthy])
+    for index in range(5):
+        outputs.write(frame(index), result(index), None)
+    assert (dying.written, healthy.written) == (2, 5)
+    assert [error.message for error in outputs.failures] == ["disk full"]
+    assert outputs.need_picture
