@@ -44,6 +44,24 @@ def colorimetry_text(colorimetry: Colorimetry) -> str:
     return f"{span}:3:5:1" if colorimetry.matrix is ColorMatrix.BT709 else f"{span}:4:16:4"
 
 
+def _describe_planes(buffer: Any, picture: Picture) -> None:
+    """Say where the planes lie: ours are compact, GStreamer's own I420 pads rows to multiples of 4 bytes."""
+    from gi.repository import GstVideo
+
+    width, half = picture.width, picture.width // 2
+    luma, chroma = width * picture.height, half * (picture.height // 2)
+    GstVideo.buffer_add_video_meta_full(
+        buffer,
+        GstVideo.VideoFrameFlags.NONE,
+        GstVideo.VideoFormat.I420,
+        width,
+        picture.height,
+        3,
+        [0, luma, luma + chroma, 0],
+        [width, half, half, 0],
+    )
+
+
 class Feed:
     """A running pipeline that starts with an appsrc named ``in``.
 
@@ -88,6 +106,7 @@ class Feed:
             self._source.set_property("caps", self._gst.Caps.from_string(caps))
             self._caps = caps
         buffer = self._gst.Buffer.new_wrapped(picture.pixels.tobytes())
+        _describe_planes(buffer, picture)
         self._last_pts_ns = max(pts_ns, self._last_pts_ns + 1)
         buffer.pts = self._last_pts_ns
         buffer.duration = int(1e9 / fps)

@@ -18,8 +18,8 @@ ENCODERS = {
     "nvv4l2h264enc": "nvvidconv ! video/x-raw(memory:NVMM) ! nvv4l2h264enc bitrate=12000000 idrinterval={gop}",
     "nvh264enc": "nvh264enc preset=low-latency-hq gop-size={gop} bframes=0",
     # No B-frames and no look-ahead: a fragment never waits for a later picture.
-    "x264enc": "x264enc speed-preset={preset} tune=zerolatency pass=qual quantizer={quality} bitrate=60000 vbv-buf-capacity=1000 bframes=0 sliced-threads=false "
-    "threads=2 key-int-max={gop}",
+    "x264enc": "x264enc speed-preset={preset} tune=zerolatency pass=qual quantizer={quality} bitrate=60000 "
+    "vbv-buf-capacity=1000 bframes=0 sliced-threads=false threads=2 key-int-max={gop}",
     "openh264enc": "openh264enc bitrate=8000000 gop-size={gop} complexity=low",
 }
 """Encoders, best first."""
