@@ -2,167 +2,225 @@
 
 from __future__ import annotations
 
+import warnings as python_warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from edge_us.capture.sequence import MAX_FRAME_PIXELS, UNKNOWN_RATE_STEP_NS, Decoded, SequenceSource
+from edge_us.capture.dicom_frames import FrameIndex, index_encapsulated, index_extended, index_native
+from edge_us.capture.dicom_header import TAGS, frame_times_ns, geometry
+from edge_us.capture.sequence import MAX_FRAME_PIXELS, Decoded, SequenceSource
 from edge_us.capture.source import Source, SourceInfo, SourceKind
-from edge_us.errors import InputError, MissingDependencyError
-from edge_us.frame import Geometry, Rect, UltrasoundRegion
+from edge_us.errors import EdgeUsError, InputError, MissingDependencyError
+from edge_us.frame import Geometry
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from edge_us.capture.dicom_pixels import Converter
+
 HINT = "Give a DICOM ultrasound image or cine with pixel data."
-CENTIMETRES = 3
-"""Physical Units X/Y Direction (0018,6024/6026): 3 is cm; all other units are not lengths (PS3.3 C.8.5.5.1.15)."""
-TISSUE_FORMAT = 1
-"""Region Spatial Format (0018,6012): 1 is 2D."""
-TISSUE_TYPE = 1
-"""Region Data Type (0018,6014): 1 is tissue."""
+MAX_FRAMES = 1_000_000
+DEFLATED = "1.2.840.10008.1.2.1.99"
+BIG_ENDIAN = "1.2.840.10008.1.2.2"
+JPEG_FAMILY = "1.2.840.10008.1.2.4."
+VIDEO = tuple(f"{JPEG_FAMILY}{number}" for number in range(100, 109))
+"""MPEG2, MPEG-4 AVC and HEVC; their ``.1`` variants may split the stream into fragments."""
+
+
+@dataclass(frozen=True, slots=True)
+class DicomFile:
+    """A DICOM file whose header was read and found sound.
+
+    Attributes
+    ----------
+    path : Path
+    header : pydicom.Dataset
+        Only the tags of `dicom_header.TAGS`.
+    syntax : pydicom.uid.UID
+        Transfer syntax.
+    position : int
+        Where the value of the pixel data begins.
+    size : int
+        Of the file in bytes.
+    frames : int
+        Number of frames that the header claims.
+    geometry : Geometry
+    times_ns : list of int
+        Stream time of every frame.
+    fps : float or None
+    """
+
+    path: Path
+    header: Any
+    syntax: Any
+    position: int
+    size: int
+    frames: int
+    geometry: Geometry
+    times_ns: list[int]
+    fps: float | None
 
 
 def open_dicom(path: Path) -> Source:
-    """Open a DICOM file; frames are decoded one at a time.
+    """Open a DICOM image or cine; frames are decoded one at a time.
 
-    Grey pixels become GRAY8 (MONOCHROME1 inverted), all others BGR. Stream times come from Frame Time Vector, Frame
-    Time, Cine Rate or Recommended Display Frame Rate, in this order. The declared region is the largest tissue region.
+    One sample gives GRAY8 (a coloured palette BGR), three samples BGR: see `dicom_pixels.converter`. Stream times and
+    geometry: see `dicom_header`. Where the file does not say its rate, ``info.fps`` is None and a warning says so. A
+    file that is cut off plays its whole frames, then warns. Encapsulated MPEG2, H.264 and H.265 go through GStreamer.
 
     Raises
     ------
     InputError
-        Not a DICOM file, no pixel data, or a transfer syntax that cannot be decoded.
+        Not a DICOM file, no pixel data, no frame, or a transfer syntax that cannot be decoded here.
     """
     try:
-        import pydicom
+        import pydicom  # noqa: F401
     except ImportError:
         raise MissingDependencyError("pydicom is not installed", "pip install pydicom") from None
+    dicom = read_header(path)
+    if str(dicom.syntax).removesuffix(".1") in VIDEO:
+        from edge_us.capture.dicom_video import open_encapsulated_video
+
+        return open_encapsulated_video(dicom)
+    _check_decoder(dicom)
+    from edge_us.capture.dicom_pixels import converter
+
+    convert = converter(dicom.header)
+    warnings: list[str] = []
+    if dicom.fps is None and dicom.frames > 1:
+        warnings.append(f"{path} does not say its frame rate: stream times are nominal")
+    info = SourceInfo(str(path), SourceKind.FILE, dicom.fps if dicom.frames > 1 else None, dicom.frames)
+    return SequenceSource(info, _decode_all(dicom, convert, warnings), warnings)
+
+
+def read_header(path: Path) -> DicomFile:
+    """Read and check the header; the pixel data are only found, not read.
+
+    Raises
+    ------
+    InputError
+        Missing, not DICOM, or without a picture.
+    """
+    from pydicom.errors import InvalidDicomError
+
     try:
-        data = pydicom.dcmread(path)
-        size = (int(data.Columns), int(data.Rows))
-        frames = int(data.get("NumberOfFrames") or 1)
-        has_pixels = "PixelData" in data
-        geometry = _geometry(data, size)
-        times_ns = _times_ns(data, frames)
+        with path.open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(0)
+            if size == 0:
+                raise InputError(f"{path} is empty", HINT)
+            with python_warnings.catch_warnings():
+                python_warnings.simplefilter("ignore")
+                header, syntax, position = _read(file)
+                frames = int(header.get("NumberOfFrames", 1) if header.get("NumberOfFrames") != "" else 1)
+                width, height = int(header.get("Columns", 0)), int(header.get("Rows", 0))
+                if position is None or min(width, height, frames) < 1:
+                    raise InputError(f"{path} holds no picture ({frames} frames of {width}x{height})", HINT)
+                if width * height > MAX_FRAME_PIXELS or frames > MAX_FRAMES:
+                    raise InputError(f"{path} declares an impossible {frames} frames of {width}x{height}", HINT)
+                times_ns, fps = frame_times_ns(header, frames)
+                place = geometry(header, width, height)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}", HINT) from None
-    except Exception as error:  # pydicom raises many kinds on damaged files
-        raise InputError(f"{path} is not a DICOM image: {type(error).__name__}: {error}", HINT) from None
-    if not has_pixels or frames < 1 or not 0 < size[0] * size[1] <= MAX_FRAME_PIXELS:
-        raise InputError(f"{path} holds no picture ({frames} frames of {size[0]}x{size[1]})", HINT)
-    warnings: list[str] = []
-    fps = None
-    if frames > 1 and times_ns[-1] > 0:
-        fps = (frames - 1) / (times_ns[-1] / 1e9)
-    info = SourceInfo(str(path), SourceKind.FILE, fps, frames)
-    return SequenceSource(info, _decode(path, data, frames, times_ns, geometry, warnings), warnings)
-
-
-def _decode(
-    path: Path, data: Any, frames: int, times_ns: list[int], geometry: Geometry, warnings: list[str]
-) -> Iterator[Decoded]:
-    from pydicom.pixels import iter_pixels
-
-    count = 0
-    try:
-        # Colour arrives as RGB whatever the file's photometric interpretation was, palette excepted.
-        for stored in iter_pixels(data):
-            yield Decoded(_picture(stored, data), times_ns[count], geometry)
-            count += 1
-            if count == frames:
-                return
-    except GeneratorExit:
+    except InvalidDicomError:
+        raise InputError(f"{path} is not a DICOM file", HINT) from None
+    except EdgeUsError:
         raise
-    except Exception as error:
-        why = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-        if count == 0:
-            name = getattr(data.file_meta.get("TransferSyntaxUID"), "name", "unknown")
-            raise InputError(
-                f"{path} cannot be decoded (transfer syntax {name}): {why}",
-                "Convert it to an uncompressed transfer syntax, for example with `dcmconv +te`.",
-            ) from None
-        warnings.append(f"{path} is damaged: {count} of {frames} frames could be decoded ({why})")
-        return
-    if count < frames:
-        warnings.append(f"{path} is truncated: {count} of {frames} frames")
+    except Exception as error:  # pydicom raises many kinds on damaged files
+        raise InputError(f"{path} has a damaged DICOM header ({type(error).__name__})", HINT) from None
+    return DicomFile(path, header, syntax, position, size, frames, place, times_ns, fps)
 
 
-def _picture(stored: NDArray[np.generic], data: Any) -> NDArray[np.uint8]:
-    """One decoded frame as full-range grey (height, width) or BGR (height, width, 3)."""
-    import numpy as np
+def _read(file: BinaryIO) -> tuple[Any, Any, int | None]:
+    """Header, transfer syntax, and the offset of the pixel data's value (None where there are none)."""
+    import pydicom
+    from pydicom.uid import UID
 
-    photometric = str(data.PhotometricInterpretation)
-    if photometric == "PALETTE COLOR":
-        from pydicom.pixels import apply_color_lut
-
-        stored = np.asarray(apply_color_lut(stored, data))
-        if stored.dtype == np.uint16:
-            stored = (stored.astype(np.uint32) // 257).astype(np.uint8)
-    values = stored
-    if values.dtype != np.uint8:
-        top = float((1 << int(data.BitsStored)) - 1)
-        low = 0.0
-        if int(data.get("PixelRepresentation", 0)):
-            low = -float(1 << (int(data.BitsStored) - 1))
-        scaled = (values.astype(np.float64) - low) * (255.0 / top)
-        values = np.clip(scaled, 0, 255).round().astype(np.uint8)
-    pixels = np.asarray(values, np.uint8)
-    if photometric == "MONOCHROME1":
-        pixels = 255 - pixels
-    if pixels.ndim == 2:
-        return np.ascontiguousarray(pixels)
-    red = pixels[..., 0]
-    if np.array_equal(red, pixels[..., 1]) and np.array_equal(red, pixels[..., 2]):
-        return np.ascontiguousarray(red)
-    return np.ascontiguousarray(pixels[..., 2::-1])
-
-
-def _times_ns(data: Any, frames: int) -> list[int]:
-    """Stream time of every frame."""
-    vector = data.get("FrameTimeVector")
-    if vector is not None and not isinstance(vector, float) and len(vector) >= frames:
-        times, total = [], 0.0
-        for step_ms in list(vector)[:frames]:
-            total += max(0.0, float(step_ms))
-            times.append(round(total * 1e6))
-        return [time - times[0] for time in times]
-    step_ns = float(UNKNOWN_RATE_STEP_NS)
-    if float(data.get("FrameTime") or 0) > 0:
-        step_ns = float(data.FrameTime) * 1e6
-    else:
-        for name in ("CineRate", "RecommendedDisplayFrameRate"):
-            if float(data.get(name) or 0) > 0:
-                step_ns = 1e9 / float(data.get(name))
-                break
-    return [round(number * step_ns) for number in range(frames)]
-
-
-def _geometry(data: Any, size: tuple[int, int]) -> Geometry:
-    """All declared regions; region and scale of the largest one that shows tissue in 2D."""
-    regions = []
-    for item in data.get("SequenceOfUltrasoundRegions") or []:
-        x0, y0 = int(item.RegionLocationMinX0), int(item.RegionLocationMinY0)
-        x1, y1 = int(item.RegionLocationMaxX1), int(item.RegionLocationMaxY1)
-        rect = Rect(x0, y0, x1 - x0 + 1, y1 - y0 + 1).clip(*size)
-        if rect.width < 16 or rect.height < 16:
-            continue
-        units = (int(item.get("PhysicalUnitsXDirection", 0)), int(item.get("PhysicalUnitsYDirection", 0)))
-        scale, reason = None, None
-        if units == (CENTIMETRES, CENTIMETRES):
-            scale = (abs(float(item.PhysicalDeltaX)) * 10, abs(float(item.PhysicalDeltaY)) * 10)
-        else:
-            reason = f"the region's units {units} are not lengths"
-        if scale is not None and not (0 < scale[0] < 10 and 0 < scale[1] < 10):
-            scale, reason = None, f"the region's scale {scale} mm per px cannot be"
-        tissue = int(item.get("RegionSpatialFormat", 0)) == TISSUE_FORMAT and int(item.get("RegionDataType", 0)) in (
-            TISSUE_TYPE,
-            2,  # colour flow is drawn over tissue
+    header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(TAGS))
+    syntax = UID(str(header.file_meta.get("TransferSyntaxUID", "1.2.840.10008.1.2")))
+    if syntax in (DEFLATED, BIG_ENDIAN):
+        raise InputError(
+            f"the transfer syntax {syntax.name} is not supported",
+            "Convert it to Explicit VR Little Endian, for example with `dcmconv +te`.",
         )
-        regions.append(UltrasoundRegion(rect, scale, reason, tissue))
-    tissue_regions = [region for region in regions if region.is_tissue]
-    if not tissue_regions:
-        return Geometry(reason="the DICOM file declares no 2D tissue region", regions=tuple(regions))
-    best = max(tissue_regions, key=lambda region: region.rect.width * region.rect.height)
-    return Geometry(best.rect, best.mm_per_px, best.reason or "", tuple(regions))
+    head = file.read(12)
+    if head[:4] != b"\xe0\x7f\x10\x00":
+        return header, syntax, None
+    return header, syntax, file.tell() - (4 if syntax.is_implicit_VR else 0)
+
+
+def _check_decoder(dicom: DicomFile) -> None:
+    from pydicom.pixels import get_decoder
+
+    advice = "Convert it first, for example with `dcmdjpeg` or `gdcmconv --raw`"
+    try:
+        decoder = get_decoder(dicom.syntax)
+    except NotImplementedError:
+        raise InputError(f"{dicom.path}: unknown transfer syntax {dicom.syntax.name}", f"{advice}.") from None
+    if not decoder.is_available:
+        # Several libraries could do it; python-gdcm covers most and has a permissive licence.
+        raise InputError(
+            f"{dicom.path}: no decoder is installed for the transfer syntax {dicom.syntax.name}",
+            f"{advice}, or `pip install python-gdcm`.",
+        )
+
+
+def _index(dicom: DicomFile, file: BinaryIO) -> FrameIndex:
+    header = dicom.header
+    if not dicom.syntax.is_encapsulated:
+        return index_native(dicom.position, dicom.size, _native_frame_bytes(header), dicom.frames)
+    file.seek(dicom.position)
+    offsets, lengths = header.get("ExtendedOffsetTable"), header.get("ExtendedOffsetTableLengths")
+    if offsets and lengths and len(offsets) == len(lengths) == 8 * dicom.frames:
+        return index_extended(file, dicom.size, offsets, lengths)
+    return index_encapsulated(file, dicom.size, dicom.frames, by_marker=str(dicom.syntax).startswith(JPEG_FAMILY))
+
+
+def _native_frame_bytes(header: Any) -> int:
+    values = int(header.Rows) * int(header.Columns) * int(header.get("SamplesPerPixel", 1))
+    if header.get("PhotometricInterpretation") == "YBR_FULL_422":
+        values = values // 3 * 2
+    return max(1, values * int(header.get("BitsAllocated", 8)) // 8)
+
+
+def _decode_all(dicom: DicomFile, convert: Converter, warnings: list[str]) -> Iterator[Decoded]:
+    played = 0
+    damaged = 0
+    why = "it is cut off"
+    with dicom.path.open("rb") as file:
+        index = _index(dicom, file)
+        for number in range(len(index.frames)):
+            try:
+                pixels = _decode_frame(dicom, convert, index.read(file, number))
+            except EdgeUsError:
+                raise
+            except Exception as error:  # codecs raise many kinds on damaged data
+                damaged += 1
+                why = f"{type(error).__name__} in frame {number}"
+                continue
+            yield Decoded(pixels, dicom.times_ns[number], dicom.geometry)
+            played += 1
+    if played == 0:
+        raise InputError(f"{dicom.path} holds not one whole frame ({why})", "Copy the file again from its archive.")
+    if index.is_cut:
+        warnings.append(f"{dicom.path} is truncated: {len(index.frames)} of {dicom.frames} frames are there")
+    if damaged:
+        warnings.append(f"{dicom.path} is damaged: {damaged} frames could not be decoded ({why})")
+
+
+def _decode_frame(dicom: DicomFile, convert: Converter, encoded: bytes) -> NDArray[np.uint8]:
+    from pydicom.encaps import encapsulate
+    from pydicom.pixels import get_decoder
+    from pydicom.pixels.utils import as_pixel_options
+
+    options = as_pixel_options(dicom.header, number_of_frames=1, pixel_keyword="PixelData", pixel_vr="OW")
+    options.pop("extended_offsets", None)
+    source = encapsulate([encoded], has_bot=False) if dicom.syntax.is_encapsulated else encoded
+    with python_warnings.catch_warnings():
+        # What a codec has to say about a frame is said once, in words of ours, at the end.
+        python_warnings.simplefilter("ignore")
+        values, properties = get_decoder(dicom.syntax).as_array(source, index=0, raw=True, **options)
+    return convert(values, str(properties["photometric_interpretation"]))

@@ -8,76 +8,100 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from edge_us.capture.gst import available_elements, load_gst
-from edge_us.capture.pipelines import SINK, build_pipeline
+from edge_us.capture.container import lacks_index, missing_bytes
+from edge_us.capture.gst import HINT
+from edge_us.capture.gst_pipeline import Failure, GstPipeline
+from edge_us.capture.pipelines import PipelineSpec
 from edge_us.capture.samples import SampleReader
 from edge_us.capture.source import Source, SourceInfo, SourceKind
-from edge_us.capture.state import BackOff, step
-from edge_us.capture.uri import Scheme, SourceUri, without_credentials
-from edge_us.errors import InputError
+from edge_us.capture.state import OVER, BackOff, after_silence, step
+from edge_us.errors import EdgeUsError, InputError, MissingDependencyError
 from edge_us.finding import SourceState
 from edge_us.frame import Frame
 
-STALL_S = 0.5
-"""A live source without a picture for this long is stalled."""
-LOST_S = 2.0
-"""... and for this long is rebuilt."""
 POLL_S = 0.05
 """Longest single wait in GStreamer, so that errors on the bus are seen soon."""
-PLAYABLE = "Give an mp4, mkv, avi or mov file with H.264, H.265, MJPEG or MPEG-4 video, or see `edge-us doctor`."
+DRAIN_S = 0.3
+"""After an error in a file, how long pictures that are still being decoded are waited for."""
+SHORTFALL_S = 0.5
+"""By how much the pictures may end before the container's length: a sound track may be a little longer."""
+FIRST_TRY_S = 1.0
+"""How long a file's first pipeline may take; decodebin (1.22) sometimes loses a demuxer's error and then waits for
+ever, so a silent file is tried anew, each time for twice as long."""
+NO_TIME = (1 << 64) - 1
+"""GST_CLOCK_TIME_NONE"""
+PLAYABLE = "Give an mp4, mkv, avi or mov file with H.264, H.265, MJPEG or MPEG-4 video."
 
 
 class GstSource(Source):
-    """A source read by GStreamer.
+    """A source read by GStreamer; its first picture has arrived when the constructor returns.
+
+    For live sources ``captured_ns`` is when the picture arrived and ``pts_ns`` the time since the first picture,
+    both from the buffer's own stamp, so stream time goes on where a lost source comes back. ``dropped`` counts
+    ``queue_full`` (the reader was late) and ``undersized_buffer`` (a grabber gave less than a picture).
 
     Parameters
     ----------
-    source : SourceUri
+    spec : PipelineSpec
     connect_timeout_s : float
-        How long the first picture may take.
+        How long the first picture may take. A live source is tried again and again until then.
     now_ns : callable
         Monotonic clock in ns.
+    sleep : callable
+        Takes seconds.
 
     Raises
     ------
     InputError
-        No picture came within ``connect_timeout_s``, or the file cannot be played.
+        No picture came within ``connect_timeout_s``, or none ever will.
+    MissingDependencyError
+        A decoder or another part of GStreamer is not installed; the message names it.
     """
 
     def __init__(
-        self, source: SourceUri, connect_timeout_s: float, now_ns: Callable[[], int] = time.monotonic_ns
+        self,
+        spec: PipelineSpec,
+        connect_timeout_s: float,
+        now_ns: Callable[[], int] = time.monotonic_ns,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._gst = load_gst()
-        self._source = source
+        self._spec = spec
+        self._live = spec.live
         self._now_ns = now_ns
-        self._live = source.scheme is not Scheme.VIDEO
+        self._sleep = sleep
+        self._connect_timeout_s = connect_timeout_s
+        self.info = SourceInfo(spec.shown, SourceKind.LIVE if spec.live else SourceKind.FILE)
         self._state = SourceState.CONNECTING
         self._warnings: list[str] = []
-        self._dropped: dict[str, int] = {}
+        self._undersized = 0
+        self._queue_full = 0
         self._reader = SampleReader()
-        self._pipeline: Any = None
-        self._sink: Any = None
+        self._pipeline: GstPipeline | None = None
+        self._held: Any = None
+        self._failure: Failure | None = None
+        self._why = ""
+        self._try_s = FIRST_TRY_S
+        self._path = Path(str(spec.settings.get("location", "")))
         self._index = 0
-        self._pts_base_ns = 0
+        self._epoch_ns: int | None = None
         self._last_pts_ns = -1
-        self._last_frame_ns = now_ns()
+        self._last_captured_ns = 0
+        self._silent_since_ns = now_ns()
         self._retry_ns = 0
         self._back_off = BackOff()
-        self._error = ""
-        self._first: Frame | None = None
         try:
-            self._connect(connect_timeout_s)
+            self._connect()
         except BaseException:
             self.close()
             raise
 
     @property
     def state(self) -> SourceState:
-        """Where the source stands; a first picture that was not yet read keeps it running."""
-        return SourceState.RUNNING if self._first is not None else self._state
+        """Where the source stands."""
+        return self._state
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -87,20 +111,27 @@ class GstSource(Source):
     @property
     def dropped(self) -> Mapping[str, int]:
         """Pictures lost before they became frames, by cause."""
-        return self._dropped
+        lost = self._queue_full + (self._pipeline.lost if self._pipeline is not None else 0)
+        counts = {"queue_full": lost, "undersized_buffer": self._undersized}
+        return {cause: count for cause, count in counts.items() if count}
 
     def read(self, timeout_s: float) -> Frame | None:
-        """Return the next frame, or None after ``timeout_s``; see `Source.read`."""
-        if self._first is not None:
-            first, self._first = self._first, None
-            return first if self._live else replace(first, captured_ns=self._now_ns())
+        """Return the next frame, or None after ``timeout_s``; see `Source.read`.
+
+        Rebuilding a lost live source happens in here, a step at a time, within ``timeout_s``.
+        """
         deadline_ns = self._now_ns() + int(timeout_s * 1e9)
-        while self._state not in (SourceState.ENDED, SourceState.FAILED):
+        while self._state not in OVER:
             left_s = (deadline_ns - self._now_ns()) / 1e9
-            frame = self._pull(min(max(left_s, 0.0), POLL_S))
-            if frame is not None:
-                return frame
-            self._check()
+            sample = self._next_sample(min(max(left_s, 0.0), POLL_S))
+            if sample is not None:
+                frame = self._frame(sample)
+                if frame is not None:
+                    return frame
+            elif self._live:
+                self._check_live()
+            else:
+                self._check_file()
             if left_s <= 0:
                 break
         return None
@@ -108,159 +139,191 @@ class GstSource(Source):
     def close(self) -> None:
         """Stop the pipeline and release the device."""
         self._teardown()
-        self._first = None
-        if self._state is not SourceState.ENDED:
-            self._state = SourceState.ENDED
+        self._held = None
+        self._state = SourceState.ENDED
 
-    def _connect(self, timeout_s: float) -> None:
-        deadline_ns = self._now_ns() + int(timeout_s * 1e9)
+    def _connect(self) -> None:
+        deadline_ns = self._now_ns() + int(self._connect_timeout_s * 1e9)
+        connect = self._connect_live if self._live else self._connect_file
+        if not self._live and lacks_index(self._path):
+            raise InputError(
+                f"{self._spec.shown} has no index (moov box): its recording was cut off",
+                "Record it again, or rebuild the index with a repair tool such as untrunc.",
+            )
         self._build()
         while True:
-            first = self._pull(POLL_S)
-            if first is not None:
+            self._held = self._next_sample(POLL_S)
+            if self._held is not None:
                 break
-            failed = self._poll_bus()
-            if failed or self._pipeline is None:
-                if not self._live:
-                    raise self._not_playable()
-                self._teardown()
-                wait_s = min(self._back_off.next_s(), max(0.0, (deadline_ns - self._now_ns()) / 1e9))
-                time.sleep(wait_s)
-                self._build()
+            self._note_failure()
+            connect(self._now_ns())
             if self._now_ns() >= deadline_ns:
-                raise self._never_connected(timeout_s)
-        self._first = first
+                raise self._never_connected()
+        self._state = step(self._state, SourceState.RUNNING)
+        self._silent_since_ns = self._now_ns()
         self._back_off.reset()
-        caps = self._sink.get_static_pad("sink").get_current_caps()
-        ok, top, bottom = caps.get_structure(0).get_fraction("framerate")
-        fps = top / bottom if ok and bottom and top else None
-        kind = SourceKind.LIVE if self._live else SourceKind.FILE
-        self.info = SourceInfo(self._source.shown, kind, fps)
+        fps = self._pipeline.fps if self._pipeline is not None else None
+        self.info = SourceInfo(self.info.uri, self.info.kind, fps)
+
+    def _connect_file(self, now_ns: int) -> None:
+        if self._failure is not None and self._quiet_after_failure(now_ns):
+            raise self._not_playable(self._failure)
+        if self._pipeline is not None and self._pipeline.at_end:
+            raise InputError(f"{self._spec.shown} holds no picture", PLAYABLE)
+        if self._failure is None and (now_ns - self._silent_since_ns) / 1e9 > self._try_s:
+            self._try_s *= 2
+            self._teardown()
+            self._build()
+
+    def _connect_live(self, now_ns: int) -> None:
+        if self._failure is not None and self._failure.hopeless:
+            raise self._not_playable(self._failure)
+        if self._pipeline is None:
+            if now_ns >= self._retry_ns:
+                self._build()
+        elif self._failure is not None or self._pipeline.at_end:
+            self._schedule_rebuild(now_ns)
 
     def _build(self) -> None:
-        gst = self._gst
-        text = build_pipeline(self._source, available_elements())
-        try:
-            self._pipeline = gst.parse_launch(text)
-        except Exception as error:  # GLib.Error is only known once gi is loaded
-            raise InputError(
-                f"GStreamer cannot read {self._source.shown}: {without_credentials(str(error))}",
-                "See `edge-us doctor` for the elements that this machine has.",
-            ) from None
-        self._sink = self._pipeline.get_by_name(SINK)
-        self._pipeline.set_state(gst.State.PLAYING)
+        self._failure = None
+        self._silent_since_ns = self._now_ns()
+        self._pipeline = GstPipeline(self._spec)
+
+    def _schedule_rebuild(self, now_ns: int) -> None:
+        self._teardown()
+        self._retry_ns = now_ns + int(self._back_off.next_s() * 1e9)
 
     def _teardown(self) -> None:
         if self._pipeline is not None:
-            self._pipeline.set_state(self._gst.State.NULL)
-            bus = self._pipeline.get_bus()
-            bus.set_flushing(True)
-        self._pipeline = self._sink = None
+            self._queue_full += self._pipeline.lost
+            self._pipeline.stop()
+        self._pipeline = None
 
-    def _pull(self, timeout_s: float) -> Frame | None:
-        if self._sink is None:
-            time.sleep(timeout_s)
+    def _next_sample(self, timeout_s: float) -> Any | None:
+        held, self._held = self._held, None
+        if self._pipeline is None:
+            self._sleep(timeout_s)
             return None
-        sample = self._sink.try_pull_sample(int(timeout_s * 1e9))
-        if sample is None:
-            return None
+        if held is None:
+            return self._pipeline.pull(timeout_s)
+        newer = self._pipeline.pull(0.0) if self._live else None
+        if newer is None:
+            return held
+        self._queue_full += 1  # the first picture has waited since the source was opened: it is no longer live
+        return newer
+
+    def _frame(self, sample: Any) -> Frame | None:
         now_ns = self._now_ns()
+        self._silent_since_ns = now_ns
         unpacked = self._reader.read(sample)
         if unpacked is None:
-            self._dropped["undersized_buffer"] = self._dropped.get("undersized_buffer", 0) + 1
+            self._undersized += 1
             return None
-        pixels, pixel_format, width, height, colorimetry = unpacked
-        captured_ns, pts_ns = self._times(sample, now_ns)
+        captured_ns, pts_ns = self._live_times(sample, now_ns) if self._live else self._file_times(sample, now_ns)
         if self._state is not SourceState.RUNNING:
             self._state = step(self._state, SourceState.RUNNING)
             self._back_off.reset()
-        self._last_frame_ns = now_ns
-        self._last_pts_ns = pts_ns
+        self._last_pts_ns = pts_ns = max(pts_ns, self._last_pts_ns + 1)
         index, self._index = self._index, self._index + 1
+        pixels, pixel_format, width, height, colorimetry = unpacked
         return Frame(pixels, pixel_format, width, height, index, pts_ns, captured_ns, colorimetry)
 
-    def _times(self, sample: Any, now_ns: int) -> tuple[int, int]:
-        """Capture stamp and stream time.
-
-        For live sources the stamp is base time + running time on GStreamer's clock, which is the system's monotonic
-        clock: when the picture arrived, not when somebody asked for it.
+    def _live_times(self, sample: Any, now_ns: int) -> tuple[int, int]:
+        """Base time + running time on GStreamer's clock, which is the monotonic one: when the picture arrived, not
+        when somebody asked for it.
         """
-        none = self._gst.CLOCK_TIME_NONE
-        pts_ns = sample.get_buffer().pts
-        if pts_ns == none:
-            pts_ns = self._last_pts_ns + 1 - self._pts_base_ns
-        captured_ns = now_ns
-        if self._live:
-            running = sample.get_segment().to_running_time(self._gst.Format.TIME, pts_ns)
-            arrived_ns = self._pipeline.get_base_time() + running
-            if running != none and now_ns - 1_000_000_000 <= arrived_ns <= now_ns:
-                captured_ns = arrived_ns
-        pts_ns += self._pts_base_ns
-        return captured_ns, max(pts_ns, self._last_pts_ns + 1)
+        arrived_ns = now_ns
+        running_ns = _in_segment(sample, "to_running_time")
+        if running_ns is not None and self._pipeline is not None:
+            arrived_ns = min(self._pipeline.base_time_ns + running_ns, now_ns)
+        captured_ns = self._last_captured_ns = max(arrived_ns, self._last_captured_ns)
+        if self._epoch_ns is None:
+            self._epoch_ns = captured_ns
+        return captured_ns, captured_ns - self._epoch_ns
 
-    def _check(self) -> None:
-        """Look at bus and clock when no picture came: end, error, stall, or time for another attempt."""
-        if self._live:
-            self._check_live()
+    def _file_times(self, sample: Any, now_ns: int) -> tuple[int, int]:
+        pts_ns = _in_segment(sample, "to_stream_time")
+        if pts_ns is None:
+            pts_ns = self._last_pts_ns + int(1e9 / (self.info.fps or 25.0))
+        return now_ns, pts_ns
+
+    def _check_file(self) -> None:
+        """No picture came: is it the end, or an error after which nothing more comes?"""
+        self._note_failure()
+        if self._pipeline is None or not (self._pipeline.at_end or self._quiet_after_failure(self._now_ns())):
             return
-        failed = self._poll_bus()
-        if failed:
-            self._warnings.append(f"{self._source.shown} is damaged: played {self._index} frames, then: {self._error}")
-            self._end()
-        elif self._sink is not None and self._sink.get_property("eos"):
-            self._warn_if_short()
-            self._end()
-
-    def _check_live(self) -> None:
-        now_ns = self._now_ns()
-        if self._pipeline is None:
-            if now_ns >= self._retry_ns:
-                self._pts_base_ns = self._last_pts_ns + 1
-                self._last_frame_ns = now_ns
-                self._build()
-            return
-        silent_s = (now_ns - self._last_frame_ns) / 1e9
-        ended = self._poll_bus() or self._sink.get_property("eos")
-        if ended or silent_s > LOST_S:
-            self._teardown()
-            self._retry_ns = now_ns + int(self._back_off.next_s() * 1e9)
-            self._state = step(self._state, SourceState.RECONNECTING)
-        elif silent_s > STALL_S and self._state is SourceState.RUNNING:
-            self._state = step(self._state, SourceState.STALLED)
-
-    def _poll_bus(self) -> bool:
-        """Take errors off the bus; True if there was one."""
-        if self._pipeline is None:
-            return False
-        message = self._pipeline.get_bus().pop_filtered(self._gst.MessageType.ERROR)
-        if message is None:
-            return False
-        error, _ = message.parse_error()
-        self._error = without_credentials(error.message)
-        return True
-
-    def _warn_if_short(self) -> None:
-        known, duration_ns = self._pipeline.query_duration(self._gst.Format.TIME)
-        fps = self.info.fps or 25.0
-        if known and duration_ns > 0 and self._last_pts_ns + 4e9 / fps < duration_ns:
-            self._warnings.append(
-                f"{self._source.shown} is truncated: {self._last_pts_ns / 1e9:.1f} s of {duration_ns / 1e9:.1f} s "
-                f"could be played"
-            )
-
-    def _end(self) -> None:
+        missing = missing_bytes(self._path)
+        duration_ns = self._pipeline.duration_ns
+        played_s = self._last_pts_ns / 1e9
+        played = f"{self._index} frames, {played_s:.1f} s, could be played"
+        if missing:
+            self._warnings.append(f"{self.info.uri} is cut off ({missing} bytes are missing): {played}")
+        elif self._failure is not None:
+            self._warnings.append(f"{self.info.uri} is damaged ({self._failure.message}): {played}")
+        elif duration_ns is not None and duration_ns / 1e9 > played_s + SHORTFALL_S + 2 / (self.info.fps or 25.0):
+            self._warnings.append(f"{self.info.uri} should last {duration_ns / 1e9:.1f} s: {played}")
         self._teardown()
         self._state = step(self._state, SourceState.ENDED)
 
-    def _not_playable(self) -> InputError:
-        why = self._error or "it holds no video"
-        return InputError(f"{self._source.shown} cannot be played: {why}", PLAYABLE)
+    def _check_live(self) -> None:
+        """No picture came: stalled, lost, or time for another attempt?"""
+        now_ns = self._now_ns()
+        if self._pipeline is None:
+            if now_ns >= self._retry_ns:
+                self._build()
+            return
+        self._note_failure()
+        silent_s = (now_ns - self._silent_since_ns) / 1e9
+        if self._failure is not None or self._pipeline.at_end:
+            new = SourceState.RECONNECTING
+        elif self._state is SourceState.RECONNECTING:
+            if silent_s <= self._connect_timeout_s:
+                return
+            new = SourceState.RECONNECTING
+        else:
+            new = after_silence(self._state, silent_s, self.info.fps, self._pipeline.has_signal)
+        self._state = step(self._state, new)
+        if new is SourceState.RECONNECTING:
+            self._schedule_rebuild(now_ns)
 
-    def _never_connected(self, timeout_s: float) -> InputError:
-        why = f": {self._error}" if self._error else ""
+    def _note_failure(self) -> None:
+        if self._pipeline is not None and self._failure is None:
+            self._failure = self._pipeline.failure()
+            if self._failure is not None:
+                self._why = self._failure.message
+
+    def _quiet_after_failure(self, now_ns: int) -> bool:
+        """After an error the decoder may still hold pictures: they come until it is quiet."""
+        return self._failure is not None and (now_ns - self._silent_since_ns) / 1e9 > DRAIN_S
+
+    def _not_playable(self, failure: Failure) -> EdgeUsError:
+        shown = self.info.uri
+        wanted = [name for name, media in failure.missing if media == "video"]
+        if wanted:
+            return MissingDependencyError(f"no decoder is installed for the {' and '.join(wanted)} of {shown}", HINT)
+        if self._live:
+            return InputError(f"{shown} cannot be opened: {failure.message}", "Check device, address and password.")
+        if failure.missing:
+            found = ", ".join(name for name, _ in failure.missing)
+            return InputError(f"{shown} holds no video, only {found}", PLAYABLE)
+        return InputError(f"{shown} cannot be played: {failure.message}", PLAYABLE)
+
+    def _never_connected(self) -> InputError:
+        why = f": {self._why}" if self._why else ""
+        if self._pipeline is not None and self._pipeline.has_signal is False:
+            why = ": the card sees no signal"
         return InputError(
-            f"{self._source.shown} delivered no picture within {timeout_s:g} s{why}",
-            "Check address, cable and signal, or raise --connect-timeout."
-            if self._live
-            else f"The file may be damaged or hold no video. {PLAYABLE}",
+            f"{self.info.uri} delivered no picture within {self._connect_timeout_s:g} s{why}",
+            "Check address, cable and signal, or raise --connect-timeout." if self._live else PLAYABLE,
         )
+
+
+def _in_segment(sample: Any, conversion: str) -> int | None:
+    """The buffer's time stamp converted by its segment; None where it has none."""
+    from gi.repository import Gst
+
+    pts_ns = sample.get_buffer().pts
+    if pts_ns == NO_TIME:
+        return None
+    converted = int(getattr(sample.get_segment(), conversion)(Gst.Format.TIME, pts_ns))
+    return None if converted == NO_TIME else converted

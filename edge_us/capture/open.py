@@ -5,8 +5,12 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from edge_us.capture.gst import available_elements
+from edge_us.capture.gst_source import GstSource
+from edge_us.capture.paced import Paced
+from edge_us.capture.pipelines import build_pipeline
 from edge_us.capture.source import Source, SourceKind
-from edge_us.capture.uri import Scheme, parse_source
+from edge_us.capture.uri import Scheme, SourceUri, parse_source
 
 
 def open_source(uri: str, *, connect_timeout_s: float = 10.0, realtime: bool | None = None) -> Source:
@@ -20,23 +24,25 @@ def open_source(uri: str, *, connect_timeout_s: float = 10.0, realtime: bool | N
     connect_timeout_s : float
         A source that delivers no frame within this time is an error.
     realtime : bool, optional
-        Release the frames of a recording at their stream times, as a live source would.
+        Release the frames of a recording at their stream times, as a live source would (see `Paced`). Independent
+        stills have no pace, and live sources have their own.
 
     Raises
     ------
     InputError
         The source is missing, cannot be played, or was never connected.
+    MissingDependencyError
+        GStreamer, PyGObject or a decoder is not installed.
     """
-    source = _open(uri, connect_timeout_s)
-    if realtime and source.info.kind is not SourceKind.LIVE:
-        from edge_us.capture.paced import Paced
-
+    source = _open(parse_source(uri), connect_timeout_s)
+    # A phantom that says it is live has no clock of its own.
+    wants_pace = realtime is True and source.info.kind is SourceKind.FILE
+    if wants_pace or (source.info.kind is SourceKind.LIVE and not isinstance(source, GstSource)):
         return Paced(source, time.monotonic_ns, time.sleep)
     return source
 
 
-def _open(uri: str, connect_timeout_s: float) -> Source:
-    parsed = parse_source(uri)
+def _open(parsed: SourceUri, connect_timeout_s: float) -> Source:
     if parsed.scheme is Scheme.DICOM:
         from edge_us.capture.dicom import open_dicom
 
@@ -53,6 +59,4 @@ def _open(uri: str, connect_timeout_s: float) -> Source:
         from edge_us.capture.phantom_source import open_phantom
 
         return open_phantom(parsed.target)
-    from edge_us.capture.gst_source import GstSource
-
-    return GstSource(parsed, connect_timeout_s)
+    return GstSource(build_pipeline(parsed, available_elements()), connect_timeout_s)

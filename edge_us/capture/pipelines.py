@@ -1,4 +1,4 @@
-"""Pipeline strings, made by pure functions so that they are tested without GStreamer or a card.
+"""Pipelines as text, made by pure functions so that they are tested without GStreamer or a card.
 
 All end in the same appsink. Files never drop: the appsink's bounded queue makes the decoder wait. Live sources drop
 the oldest decoded picture instead: dropping happens after decoding, never before, or every later picture is broken.
@@ -6,57 +6,141 @@ the oldest decoded picture instead: dropping happens after decoding, never befor
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field
+from urllib.parse import unquote, urlsplit
+
 from edge_us.capture.uri import Scheme, SourceUri
 
-FORMATS = "{ I420, NV12, GRAY8, BGR }"
 FILE_QUEUE = 6
 """Decoded pictures that wait for the reader of a file."""
 LIVE_QUEUE = 2
+"""... of a live source: one being taken, one newest."""
 RTSP_LATENCY_MS = 50
 """Jitter buffer; GStreamer's default of 2000 ms is two seconds of delay."""
-SINK = "picture"
+
+DEVICE, CONVERT, TARGET, SINK = "device", "convert", "target", "picture"
+"""Names of the elements that the reader has to find again."""
+
+# Without `caps`, decodebin opens sound as well, and hangs on a file whose streams it does not know.
+_DECODE = "decodebin expose-all-streams=false caps=video/x-raw(ANY)"
 
 
-def build_pipeline(source: SourceUri, elements: frozenset[str]) -> str:
-    """The GStreamer pipeline for a source, ending in an appsink named `SINK`.
+@dataclass(frozen=True, slots=True)
+class PipelineSpec:
+    """A pipeline to be built.
+
+    Attributes
+    ----------
+    description : str
+        In the syntax of ``gst-launch-1.0``, with neither names of files nor credentials in it.
+    settings : mapping
+        Properties of the element `DEVICE`, set after parsing: nothing needs quoting. Not in the ``repr``.
+    shown : str
+        The source in words that are safe to print.
+    live : bool
+        Whether the source runs on its own clock, drops, and is rebuilt when lost.
+    """
+
+    description: str
+    settings: Mapping[str, str | int] = field(repr=False)
+    shown: str
+    live: bool
+
+
+def build_pipeline(source: SourceUri, elements: Set[str]) -> PipelineSpec:
+    """The pipeline of a source, ending in an appsink named `SINK`.
 
     Parameters
     ----------
     source : SourceUri
-    elements : frozenset of str
+    elements : set of str
         Names of the available elements; what is not there is not used.
     """
+    tail = _tail(elements, live=source.scheme is not Scheme.VIDEO)
+    settings: dict[str, str | int]
     if source.scheme is Scheme.VIDEO:
-        return f"filesrc location={_quote(source.target)} ! decodebin ! {_tail(elements, live=False)}"
-    if source.scheme is Scheme.RTSP:
-        return (
-            f"rtspsrc location={_quote(source.target)} protocols=tcp latency={RTSP_LATENCY_MS} drop-on-latency=true "
-            f"! application/x-rtp,media=video ! decodebin ! {_tail(elements, live=True)}"
+        text, settings = f"filesrc name={DEVICE} ! {_DECODE} ! {tail}", {"location": source.target}
+    elif source.scheme is Scheme.RTSP:
+        text = (
+            f"rtspsrc name={DEVICE} protocols=tcp latency={RTSP_LATENCY_MS} drop-on-latency=true "
+            f"! application/x-rtp,media=video ! {_DECODE} ! {tail}"
         )
-    if source.scheme is Scheme.V4L2:
-        # Raw first, then MJPEG, whichever the card offers; decodebin passes raw video through.
-        return (
-            f"v4l2src device={_quote(source.target)} do-timestamp=true ! video/x-raw;image/jpeg ! decodebin "
-            f"! {_tail(elements, live=True)}"
-        )
-    if source.scheme is Scheme.DECKLINK:
-        return (
-            f"decklinkvideosrc device-number={source.target} mode=auto drop-no-signal-frames=true "
-            f"! {_tail(elements, live=True)}"
-        )
-    raise ValueError(f"{source.scheme.value} is not read by GStreamer")
+        settings = _rtsp_settings(source.target)
+    elif source.scheme is Scheme.V4L2:
+        text = f"v4l2src name={DEVICE} ! {camera_tail(elements)}"
+        settings = {"device": source.target}
+    elif source.scheme is Scheme.DECKLINK:
+        text = f"decklinkvideosrc name={DEVICE} mode=auto drop-no-signal-frames=true ! {tail}"
+        settings = {"device-number": int(source.target)}
+    else:
+        raise ValueError(f"{source.scheme.value} is not read by GStreamer")
+    return PipelineSpec(text, settings, source.shown, source.scheme is not Scheme.VIDEO)
 
 
-def _tail(elements: frozenset[str], *, live: bool) -> str:
+def camera_tail(elements: Set[str]) -> str:
+    """What follows a grabber or camera that offers raw pictures, MJPEG, or both.
+
+    Over USB 2 a grabber offers its full size as raw at 5 fps and as MJPEG at 30: a usable rate comes first, raw
+    before MJPEG, and anything else last.
+    """
+    fluent = "framerate=[24/1,240/1]"
+    formats = f"video/x-raw,{fluent};image/jpeg,{fluent};video/x-raw;image/jpeg"
+    return f'capsfilter caps="{formats}" ! {_DECODE} ! {_tail(elements, live=True)}'
+
+
+def _tail(elements: Set[str], *, live: bool) -> str:
     drop = f"drop=true max-buffers={LIVE_QUEUE}" if live else f"drop=false max-buffers={FILE_QUEUE}"
-    from_gpu = "nvvidconv ! video/x-raw ! " if "nvvidconv" in elements else ""
-    deinterlace = "deinterlace mode=auto ! " if "deinterlace" in elements else ""
+    # On a Jetson decodebin takes nvv4l2decoder, whose pictures lie in device memory.
+    from_device = "nvvidconv ! video/x-raw ! " if {"nvv4l2decoder", "nvvidconv"} <= elements else ""
+    # One picture per interlaced picture, from its first field alone: no delay, and no frame that nobody captured.
+    deinterlace = "deinterlace mode=auto method=linear fields=top ! " if "deinterlace" in elements else ""
     return (
-        f"{from_gpu}videoconvert ! {deinterlace}videoconvert ! video/x-raw,format={FORMATS} "
-        f"! appsink name={SINK} sync=false emit-signals=false {drop}"
+        f"{from_device}videoconvert name={CONVERT} dither=none ! capsfilter name={TARGET} caps=video/x-raw "
+        f"! {deinterlace}appsink name={SINK} sync=false emit-signals=false enable-last-sample=false {drop}"
     )
 
 
-def _quote(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+def _rtsp_settings(uri: str) -> dict[str, str | int]:
+    """Address, user and password apart: rtspsrc takes them so, and none of them can end up in a log."""
+    parts = urlsplit(uri)
+    location = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    settings: dict[str, str | int] = {"location": location}
+    if parts.username:
+        settings["user-id"] = unquote(parts.username)
+    if parts.password:
+        settings["user-pw"] = unquote(parts.password)
+    return settings
+
+
+_RGB = re.compile("RGB|BGR|GBR|r210")
+
+
+def target_caps(pixel_format: str, colorimetry: str, *, interlaced: bool) -> str:
+    """The caps into which a decoded picture is converted before it is copied.
+
+    Luma is never touched: 4:2:2, 4:4:4 and 10 bit become I420 of the same range, grey stays grey and RGB becomes BGR.
+    Range is left alone, because videoconvert (1.22) does not change it between equal formats, and is up to three
+    levels off between YUV and RGB; `samples` and `edge_us.colour` do it.
+
+    Parameters
+    ----------
+    pixel_format : str
+        GStreamer's name, such as ``Y42B``.
+    colorimetry : str
+        GStreamer's name (``bt709``) or ``range:matrix:transfer:primaries`` (``1:4:0:0``).
+    interlaced : bool
+        GStreamer's deinterlacer knows no grey.
+    """
+    if _RGB.search(pixel_format):
+        wanted = "BGR"
+    elif pixel_format.startswith("GRAY"):
+        wanted = "I420" if interlaced else "GRAY8"
+    else:
+        wanted = "NV12" if pixel_format == "NV12" else "I420"
+    if wanted in ("I420", "NV12") and (colorimetry.startswith(("bt2020", "bt2100")) or colorimetry[1:4] == ":6:"):
+        colorimetry = "1:3:5:1" if colorimetry.startswith("1:") else "bt709"
+    elif wanted == pixel_format:
+        return f"video/x-raw,format={wanted}"
+    return f"video/x-raw,format={wanted},colorimetry={colorimetry}"

@@ -1,25 +1,49 @@
-"""From a GStreamer sample to a `Frame`'s pixels: the one place that copies out of a mapped buffer."""
+"""From a GStreamer sample to the pixels of a `Frame`: the one place that maps buffers."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_us.colour import to_bgr
-from edge_us.frame import (
-    FULL_RANGE,
-    Colorimetry,
-    ColorMatrix,
-    ColorRange,
-    Frame,
-    PixelFormat,
-    Rect,
-)
+from edge_us.frame import FULL_RANGE, Colorimetry, ColorMatrix, ColorRange, Frame, PixelFormat, Rect
 
 Image = NDArray[np.uint8]
-_FORMATS = {"I420": PixelFormat.I420, "NV12": PixelFormat.NV12, "GRAY8": PixelFormat.GRAY8, "BGR": PixelFormat.BGR}
+
+
+class Pixels(NamedTuple):
+    """Everything of a `Frame` but its times."""
+
+    pixels: Image
+    format: PixelFormat
+    width: int
+    height: int
+    colorimetry: Colorimetry
+
+
+class Plane(NamedTuple):
+    """Where one plane lies in a buffer, in bytes."""
+
+    offset: int
+    stride: int
+    row_bytes: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What caps say of a picture."""
+
+    format: PixelFormat
+    width: int
+    height: int
+    colorimetry: Colorimetry
+    planes: tuple[Plane, ...]
 
 
 class SampleReader:
@@ -27,85 +51,124 @@ class SampleReader:
 
     def __init__(self) -> None:
         self._caps: Any = None
-        self._info: Any = None
-        self.colorimetry = FULL_RANGE
+        self._layout: Layout | None = None
 
-    def read(self, sample: Any) -> tuple[Image, PixelFormat, int, int, Colorimetry] | None:
-        """Pixels, format, width, height and colorimetry of a sample; None for an undersized buffer."""
+    def read(self, sample: Any) -> Pixels | None:
+        """Pixels of a sample; None for a buffer that is smaller than its picture."""
         from gi.repository import GstVideo
 
         caps = sample.get_caps()
-        if self._caps is None or not caps.is_equal(self._caps):
-            self._info = GstVideo.VideoInfo.new_from_caps(caps)
-            self._caps = caps
-            self.colorimetry = _colorimetry(self._info.colorimetry)
-        info = self._info
+        if self._layout is None or not caps.is_equal(self._caps):
+            self._caps, self._layout = caps, _layout(GstVideo.VideoInfo.new_from_caps(caps))
+        layout = self._layout
         buffer = sample.get_buffer()
-        data = np.frombuffer(buffer.extract_dup(0, buffer.get_size()), np.uint8)
-        offsets, strides = list(info.offset), list(info.stride)
+        planes = layout.planes
         meta = GstVideo.buffer_get_video_meta(buffer)
         if meta is not None:
-            offsets, strides = list(meta.offset), list(meta.stride)
-        return self._unpack(data, info.finfo.name, info.width, info.height, offsets, strides)
-
-    def _unpack(
-        self, data: Image, name: str, width: int, height: int, offsets: list[int], strides: list[int]
-    ) -> tuple[Image, PixelFormat, int, int, Colorimetry] | None:
-        chroma_width, chroma_height = (width + 1) // 2, (height + 1) // 2
-        try:
-            luma = _plane(data, offsets[0], strides[0], width * 3 if name == "BGR" else width, height)
-            if name == "BGR":
-                pixels = np.ascontiguousarray(luma).reshape(height, width, 3)
-                return pixels, PixelFormat.BGR, width, height, FULL_RANGE
-            if name == "GRAY8":
-                frame = Frame(luma, PixelFormat.I420, width, height, 0, 0, 0, self.colorimetry)
-                return np.ascontiguousarray(_full_range(frame)), PixelFormat.GRAY8, width, height, FULL_RANGE
-            if name == "NV12":
-                rest = [_plane(data, offsets[1], strides[1], 2 * chroma_width, chroma_height)]
-            else:
-                rest = [_plane(data, offsets[i], strides[i], chroma_width, chroma_height) for i in (1, 2)]
-        except ValueError:
-            return None
-        if width % 2 or height % 2:
-            # Chroma already covers the even size: repeat the last luma column and row, then cut them off as BGR.
-            luma = np.pad(luma, ((0, height % 2), (0, width % 2)), mode="edge")
-        pixels = _join(data, luma, rest)
-        even = Frame(pixels, _FORMATS[name], luma.shape[1], luma.shape[0], 0, 0, 0, self.colorimetry)
-        if even.size == (width, height):
-            return pixels, even.format, width, height, self.colorimetry
-        bgr = np.ascontiguousarray(to_bgr(even, Rect(0, 0, width, height)))
-        return bgr, PixelFormat.BGR, width, height, FULL_RANGE
+            planes = tuple(
+                plane._replace(offset=offset, stride=stride)
+                for plane, offset, stride in zip(planes, meta.offset, meta.stride, strict=False)
+            )
+        with mapped(buffer) as (data, owned):
+            compact = copy_planes(data, planes, owned=owned)
+        return None if compact is None else finish(compact, layout)
 
 
-def _join(data: Image, luma: Image, rest: list[Image]) -> Image:
-    """One compact array of all planes; without a copy where the buffer is compact already."""
-    height, width = luma.shape
-    size = width * height * 3 // 2
-    compact = all(part.flags.c_contiguous for part in (luma, *rest))
-    if compact and len(data) == size and luma.base is not None and np.shares_memory(luma, data[: width * height]):
-        return data.reshape(height * 3 // 2, width)
-    return np.concatenate([part.reshape(-1) for part in (luma, *rest)]).reshape(height * 3 // 2, width)
+@contextmanager
+def mapped(buffer: Any) -> Iterator[tuple[Image, bool]]:
+    """Map a buffer for reading, and unmap it whatever happens.
+
+    Yields the bytes, and whether they are a copy of their own: PyGObject copies once when it hands them out as
+    ``bytes``; with Debian's python3-gst-1.0 beside it they are a view that ends with the mapping.
+    """
+    from gi.repository import Gst
+
+    ok, info = buffer.map(Gst.MapFlags.READ)
+    if not ok:
+        yield np.empty(0, np.uint8), True
+        return
+    try:
+        data = info.data
+        yield np.frombuffer(data, np.uint8), isinstance(data, bytes)
+        del data
+    finally:
+        buffer.unmap(info)
 
 
-def _plane(data: Image, offset: int, stride: int, width: int, height: int) -> Image:
-    """A view of one plane; raises ValueError where the buffer is too small for it."""
-    end = offset + stride * (height - 1) + width
-    if end > len(data):
-        raise ValueError("undersized buffer")
-    if stride == width:
-        return data[offset : offset + width * height].reshape(height, width)
-    return np.lib.stride_tricks.as_strided(data[offset:], (height, width), (stride, 1), writeable=False)
+def copy_planes(data: Image, planes: Sequence[Plane], *, owned: bool) -> Image | None:
+    """All planes, one behind the other, without padding; None where ``data`` is too short.
+
+    Data that are owned and compact already are not copied again.
+    """
+    sizes = [plane.row_bytes * plane.rows for plane in planes]
+    if any(p.offset + p.stride * (p.rows - 1) + p.row_bytes > data.size for p in planes):
+        return None
+    start = planes[0].offset
+    starts = [start + sum(sizes[:number]) for number in range(len(sizes))]
+    if owned and all(p.stride == p.row_bytes and p.offset == at for p, at in zip(planes, starts, strict=True)):
+        return data[start : start + sum(sizes)]
+    out = np.empty(sum(sizes), np.uint8)
+    done = 0
+    for plane, size in zip(planes, sizes, strict=True):
+        rows = np.lib.stride_tricks.as_strided(
+            data[plane.offset :], (plane.rows, plane.row_bytes), (plane.stride, 1), writeable=False
+        )
+        out[done : done + size].reshape(plane.rows, plane.row_bytes)[:] = rows
+        done += size
+    return out
 
 
-def _full_range(frame: Frame) -> Image:
-    from edge_us.colour import to_gray
+def finish(compact: Image, layout: Layout) -> Pixels:
+    """Shape compact planes as `PixelFormat` says, expanding grey and BGR of limited range, and odd planar sizes.
 
-    return to_gray(frame)
+    A planar picture of odd width or height becomes BGR: its chroma covers the next even size already, so the last
+    luma column and row are repeated for the conversion and cut off after it.
+    """
+    width, height, colorimetry = layout.width, layout.height, layout.colorimetry
+    if layout.format in (PixelFormat.GRAY8, PixelFormat.BGR):
+        pixels = compact.reshape((height, width) if layout.format is PixelFormat.GRAY8 else (height, width, 3))
+        if colorimetry.range is ColorRange.LIMITED:
+            pixels = _expanded(pixels)
+        return Pixels(pixels, layout.format, width, height, FULL_RANGE)
+    if width % 2 == 0 and height % 2 == 0:
+        return Pixels(compact.reshape(height * 3 // 2, width), layout.format, width, height, colorimetry)
+    luma = np.pad(compact[: width * height].reshape(height, width), ((0, height % 2), (0, width % 2)), mode="edge")
+    even_height, even_width = luma.shape
+    planar = np.concatenate([luma.reshape(-1), compact[width * height :]]).reshape(even_height * 3 // 2, even_width)
+    even = Frame(planar, layout.format, even_width, even_height, 0, 0, 0, colorimetry)
+    bgr = np.ascontiguousarray(to_bgr(even, Rect(0, 0, width, height)))
+    return Pixels(bgr, PixelFormat.BGR, width, height, FULL_RANGE)
 
 
-def _colorimetry(native: Any) -> Colorimetry:
+def _expanded(pixels: Image) -> Image:
+    """Full range from limited: each channel of grey or RGB as luma (ITU-R BT.601-7, 219 steps from 16)."""
+    import cv2
+
+    codes = np.clip(np.rint((np.arange(256) - 16.0) * 255 / 219), 0, 255).astype(np.uint8)
+    return np.asarray(cv2.LUT(np.ascontiguousarray(pixels), codes), np.uint8)
+
+
+def _layout(info: Any) -> Layout:
+    pixel_format = PixelFormat(info.finfo.name)
+    width, height = info.width, info.height
+    half_width, half_height = (width + 1) // 2, (height + 1) // 2
+    extents = {
+        PixelFormat.GRAY8: [(width, height)],
+        PixelFormat.BGR: [(width * 3, height)],
+        PixelFormat.NV12: [(width, height), (half_width * 2, half_height)],
+        PixelFormat.I420: [(width, height), (half_width, half_height), (half_width, half_height)],
+    }[pixel_format]
+    planes = tuple(
+        Plane(offset, stride, row_bytes, rows)
+        for offset, stride, (row_bytes, rows) in zip(info.offset, info.stride, extents, strict=False)
+    )
+    return Layout(pixel_format, width, height, _colorimetry(info), planes)
+
+
+def _colorimetry(info: Any) -> Colorimetry:
     from gi.repository import GstVideo
 
+    native = info.colorimetry
     full = native.range == GstVideo.VideoColorRange(1)
-    hd = native.matrix == GstVideo.VideoColorMatrix.BT709
+    hd = native.matrix in (GstVideo.VideoColorMatrix.BT709, GstVideo.VideoColorMatrix.SMPTE240M)
     return Colorimetry(ColorRange.FULL if full else ColorRange.LIMITED, ColorMatrix.BT709 if hd else ColorMatrix.BT601)

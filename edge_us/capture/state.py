@@ -1,4 +1,4 @@
-"""The source's states and the steps between them that make sense."""
+"""The source's states, the steps between them that make sense, and when a live source takes them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,19 @@ ALLOWED: dict[S, frozenset[S]] = {
     S.CONNECTING: frozenset({S.RUNNING, S.FAILED, S.ENDED}),
     S.RUNNING: frozenset({S.STALLED, S.NO_SIGNAL, S.RECONNECTING, S.ENDED, S.FAILED}),
     S.STALLED: frozenset({S.RUNNING, S.NO_SIGNAL, S.RECONNECTING, S.ENDED, S.FAILED}),
-    S.NO_SIGNAL: frozenset({S.RUNNING, S.RECONNECTING, S.ENDED, S.FAILED}),
+    S.NO_SIGNAL: frozenset({S.RUNNING, S.STALLED, S.RECONNECTING, S.ENDED, S.FAILED}),
     S.RECONNECTING: frozenset({S.RUNNING, S.FAILED, S.ENDED}),
     S.FAILED: frozenset({S.ENDED}),
     S.ENDED: frozenset(),
 }
+
+OVER = frozenset({S.FAILED, S.ENDED})
+"""States after which no frame comes."""
+
+STALL_S = 0.5
+"""A live source without a picture for this long, and for three frame intervals, is stalled ..."""
+LOST_S = 2.0
+"""... and for this long, and for ten frame intervals, is torn down and rebuilt."""
 
 
 def step(old: S, new: S) -> S:
@@ -26,6 +34,31 @@ def step(old: S, new: S) -> S:
     if new is old or new in ALLOWED[old]:
         return new
     raise ValueError(f"a source cannot go from {old.value} to {new.value}")
+
+
+def after_silence(state: S, silent_s: float, fps: float | None, has_signal: bool | None) -> S:
+    """State of a connected live source that has delivered nothing for ``silent_s``.
+
+    Parameters
+    ----------
+    state : SourceState
+        The present one.
+    silent_s : float
+        Seconds since the last picture.
+    fps : float or None
+        Nominal frame rate, so that a slow source is not taken for a stalled one.
+    has_signal : bool or None
+        What the capture card says of its input; None where it says nothing. A card without signal is waited for:
+        rebuilding it would not bring the signal back.
+    """
+    interval_s = 1 / fps if fps else 0.0
+    if silent_s <= max(STALL_S, 3 * interval_s):
+        return state
+    if has_signal is False:
+        return S.NO_SIGNAL
+    if silent_s > max(LOST_S, 10 * interval_s):
+        return S.RECONNECTING
+    return S.STALLED
 
 
 class BackOff:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -28,17 +28,21 @@ class Scheme(str, Enum):
 class SourceUri:
     """A parsed source.
 
-    ``target`` is the path, device, number or full URI that the reader needs; ``shown`` is safe to print: without
-    credentials.
+    ``target`` is the path, device, number or full URI that the reader needs, with credentials and therefore not
+    in the ``repr``; ``shown`` is safe to print.
     """
 
     scheme: Scheme
-    target: str
+    target: str = field(repr=False)
     shown: str
 
 
 _KNOWN = "a file, images:FOLDER, phantom:, v4l2:///dev/videoN, decklink://N or rtsp://HOST/PATH"
-_CREDENTIALS = re.compile(r"//[^/@]*@")
+_USER_INFO = re.compile(r"//[^/\s]*@")
+_SECRET_QUERY = re.compile(
+    r"([?&;][^=&;\s]*(?:user|pass|pwd|token|key|secret|auth|sig)[^=&;\s]*=)[^&;\s]*", re.IGNORECASE
+)
+_STILLS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
 
 
 def parse_source(text: str) -> SourceUri:
@@ -47,36 +51,53 @@ def parse_source(text: str) -> SourceUri:
     Raises
     ------
     InputError
-        Unknown scheme, or a file that is missing, empty, or a folder.
+        Unknown scheme, incomplete address, or a file that is missing, empty, a folder or a still picture.
     """
     head, colon, rest = text.partition(":")
     scheme = head.lower() if colon else ""
+    if not text.strip():
+        raise InputError("no source is given", f"Give {_KNOWN}.")
     if scheme == "phantom":
         return SourceUri(Scheme.PHANTOM, text, text)
     if scheme == "images":
+        if not rest:
+            raise InputError("images: names no folder", "Write images:FOLDER.")
         return SourceUri(Scheme.IMAGES, rest, text)
     if scheme in ("rtsp", "rtsps", "rtspt"):
-        if not urlsplit(text).hostname:
-            raise InputError(f"{without_credentials(text)} names no host", "Write it as rtsp://HOST[:PORT]/PATH.")
-        return SourceUri(Scheme.RTSP, text, without_credentials(text))
+        return _rtsp(text)
     if scheme == "v4l2":
-        device = rest.removeprefix("//") or "/dev/video0"
+        device = rest.removeprefix("//")
+        if not device.startswith("/"):
+            raise InputError(f"v4l2://{device} names no device", "Write v4l2:///dev/video0 (three slashes).")
         return SourceUri(Scheme.V4L2, device, f"v4l2://{device}")
     if scheme == "decklink":
-        number = rest.removeprefix("//") or "0"
-        if not number.isdigit():
-            raise InputError(f"decklink://{number} is not a device number", "Write decklink://0 for the first card.")
-        return SourceUri(Scheme.DECKLINK, number, f"decklink://{number}")
+        number = rest.removeprefix("//")
+        if not re.fullmatch("[0-9]{1,3}", number):
+            raise InputError(f"decklink:{rest} names no device number", "Write decklink://0 for the first card.")
+        return SourceUri(Scheme.DECKLINK, str(int(number)), f"decklink://{int(number)}")
     if scheme == "file":
-        return _file(Path(unquote(rest.removeprefix("//"))))
+        path = rest.removeprefix("//").removeprefix("localhost")
+        return _file(Path(unquote(path)))
     if "://" in text and not Path(text).exists():
         raise InputError(f"{without_credentials(text)}: unknown kind of source {scheme!r}", f"Give {_KNOWN}.")
     return _file(Path(text))
 
 
 def without_credentials(text: str) -> str:
-    """The text with whatever stands between ``//`` and ``@`` taken out."""
-    return _CREDENTIALS.sub("//", text)
+    """The text without user and password of an address, and with the values of telling query keys masked."""
+    return _SECRET_QUERY.sub(r"\1***", _USER_INFO.sub("//", text))
+
+
+def _rtsp(text: str) -> SourceUri:
+    parts = urlsplit(text)
+    hint = "Write rtsp://[USER:PASSWORD@]HOST[:PORT]/PATH; in a password write / as %2F and @ as %40."
+    try:
+        usable = bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number: perhaps half a password, so nothing of it is repeated
+        raise InputError(f"the {parts.scheme}:// address has no valid port", hint) from None
+    if not usable:
+        raise InputError(f"{without_credentials(text)} names no host", hint)
+    return SourceUri(Scheme.RTSP, text, without_credentials(text))
 
 
 def _file(path: Path) -> SourceUri:
@@ -85,8 +106,9 @@ def _file(path: Path) -> SourceUri:
     try:
         with path.open("rb") as file:
             start = file.read(132)
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}", f"Check the path; a source is {_KNOWN}.") from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        why = getattr(error, "strerror", None) or error
+        raise InputError(f"cannot read {path}: {why}", f"Check the path; a source is {_KNOWN}.") from None
     if not start:
         raise InputError(f"{path} is empty", "Give a recording that holds frames.")
     suffix = path.suffix.lower()
@@ -94,4 +116,6 @@ def _file(path: Path) -> SourceUri:
         return SourceUri(Scheme.DICOM, str(path), str(path))
     if suffix in (".mha", ".mhd"):
         return SourceUri(Scheme.METAIMAGE, str(path), str(path))
+    if suffix in _STILLS:
+        raise InputError(f"{path} is a still picture", f"Write images:{path}, or images: and its folder.")
     return SourceUri(Scheme.VIDEO, str(path.absolute()), str(path))

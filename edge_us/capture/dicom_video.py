@@ -1,0 +1,101 @@
+"""MPEG2, H.264 and H.265 inside DICOM: the stream is unwrapped into a temporary file that GStreamer plays."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge_us.capture.dicom_frames import index_encapsulated
+from edge_us.capture.source import Source, SourceInfo
+from edge_us.errors import InputError
+from edge_us.finding import SourceState
+from edge_us.frame import Frame
+
+if TYPE_CHECKING:
+    from edge_us.capture.dicom import DicomFile
+
+
+class EncapsulatedVideo(Source):
+    """A DICOM video: pictures from GStreamer, times and geometry from the header.
+
+    Parameters
+    ----------
+    dicom : DicomFile
+    inner : Source
+        Plays the unwrapped stream.
+    folder : TemporaryDirectory
+        Holds the stream; removed on `close`.
+    """
+
+    def __init__(self, dicom: DicomFile, inner: Source, folder: tempfile.TemporaryDirectory[str]) -> None:
+        fps = inner.info.fps if dicom.fps is None else dicom.fps
+        self.info = SourceInfo(str(dicom.path), inner.info.kind, fps, dicom.frames)
+        self._dicom = dicom
+        self._inner = inner
+        self._folder = folder
+
+    @property
+    def state(self) -> SourceState:
+        """State of the player."""
+        return self._inner.state
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """The player's warnings, about the DICOM file."""
+        stream = str(Path(self._folder.name) / "stream")
+        return tuple(warning.replace(stream, str(self._dicom.path)) for warning in self._inner.warnings)
+
+    @property
+    def dropped(self) -> Mapping[str, int]:
+        """Pictures lost before they became frames, by cause."""
+        return self._inner.dropped
+
+    def read(self, timeout_s: float) -> Frame | None:
+        """The next frame, with the header's stream time where the header gives one."""
+        frame = self._inner.read(timeout_s)
+        if frame is None:
+            return None
+        times_ns = self._dicom.times_ns
+        known = self._dicom.fps is not None and frame.index < len(times_ns)
+        pts_ns = times_ns[frame.index] if known else frame.pts_ns
+        return replace(frame, pts_ns=pts_ns, geometry=self._dicom.geometry)
+
+    def close(self) -> None:
+        """Stop the player and remove the temporary stream."""
+        self._inner.close()
+        self._folder.cleanup()
+
+
+def open_encapsulated_video(dicom: DicomFile) -> Source:
+    """Unwrap and play the video stream of a DICOM file.
+
+    Raises
+    ------
+    InputError
+        There is no stream, or GStreamer cannot play it.
+    """
+    from edge_us.capture.open import open_source
+
+    folder = tempfile.TemporaryDirectory(prefix="edge-us-dicom-")
+    try:
+        stream = Path(folder.name) / "stream"
+        with dicom.path.open("rb") as file, stream.open("wb") as out:
+            file.seek(dicom.position)
+            # However the stream is cut into fragments, it is one stream: one "frame" for the index.
+            index = index_encapsulated(file, dicom.size, 1, by_marker=False)
+            for number in range(len(index.frames)):
+                out.write(index.read(file, number))
+            written = out.tell()
+        if written == 0:
+            raise InputError(f"{dicom.path} holds no video stream", "Copy the file again from its archive.")
+        inner = open_source(str(stream))
+    except InputError as error:
+        folder.cleanup()
+        raise InputError(error.message.replace(str(stream), str(dicom.path)), error.hint) from None
+    except BaseException:
+        folder.cleanup()
+        raise
+    return EncapsulatedVideo(dicom, inner, folder)

@@ -1,0 +1,65 @@
+"""Two looks at what flows through a pipeline: on a change of caps only, never per picture."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from edge_us.capture.pipelines import CONVERT, TARGET, target_caps
+
+
+def convert_explicitly(gst: Any, pipeline: Any) -> None:
+    """Let `target_caps` choose, at every change of caps, what the pictures are converted to.
+
+    Left to itself videoconvert turns the 4:2:2 of most grabbers into BGR, three times the bytes and up to three
+    levels off.
+    """
+    from gi.repository import GstVideo
+
+    target = pipeline.get_by_name(TARGET)
+
+    def on_event(_pad: Any, probe: Any) -> Any:
+        event = probe.get_event()
+        if event.type == gst.EventType.CAPS:
+            info = GstVideo.VideoInfo.new_from_caps(event.parse_caps())
+            if info is not None:
+                interlaced = info.interlace_mode != GstVideo.VideoInterlaceMode.PROGRESSIVE
+                colorimetry = info.colorimetry.to_string() or "0:0:0:0"
+                wanted = target_caps(info.finfo.name, colorimetry, interlaced=interlaced)
+                target.set_property("caps", gst.Caps.from_string(wanted))
+        return gst.PadProbeReturn.OK
+
+    pad = pipeline.get_by_name(CONVERT).get_static_pad("sink")
+    pad.add_probe(gst.PadProbeType.EVENT_DOWNSTREAM, on_event)
+
+
+def trust_the_bitstream_for_range(gst: Any, pipeline: Any) -> None:
+    """Take "limited range" out of what a demuxer says of H.264 and H.265, so that the stream's own flag counts.
+
+    qtdemux (1.22) says limited for every mp4 and mov with a ``colr`` box, also where box and stream say full, and the
+    decoder believes it: full-range clips came out with their contrast stretched. Its matrix is kept.
+    """
+    from gi.repository import GstVideo
+
+    def on_event(pad: Any, probe: Any) -> Any:
+        event = probe.get_event()
+        if event.type != gst.EventType.CAPS:
+            return gst.PadProbeReturn.OK
+        caps = event.parse_caps()
+        said = caps.get_structure(0).get_string("colorimetry")
+        colorimetry = GstVideo.VideoColorimetry()
+        limited = GstVideo.VideoColorRange(2)
+        if not said or not colorimetry.from_string(said) or colorimetry.range != limited:
+            return gst.PadProbeReturn.OK
+        colorimetry.range = GstVideo.VideoColorRange.UNKNOWN
+        unsaid = f"colorimetry=(string){colorimetry.to_string()}"
+        text = re.sub(r"colorimetry=\(string\)[^,;]+", unsaid, caps.to_string())
+        pad.send_event(gst.Event.new_caps(gst.Caps.from_string(text)))
+        return gst.PadProbeReturn.DROP
+
+    def on_added(_pipeline: Any, _bin: Any, element: Any) -> None:
+        factory = element.get_factory()
+        if factory is not None and factory.get_name() in ("h264parse", "h265parse"):
+            element.get_static_pad("sink").add_probe(gst.PadProbeType.EVENT_DOWNSTREAM, on_event)
+
+    pipeline.connect("deep-element-added", on_added)
