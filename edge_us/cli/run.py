@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from edge_us.config import Mode, RunConfig, load_config
 from edge_us.errors import ExitCode
 from edge_us.inference.backend import BackendName, Precision
+
+if TYPE_CHECKING:
+    from edge_us.runtime.run import Run
 
 
 def _help(field: str) -> str:
@@ -66,7 +71,8 @@ def run_command(
 def execute(config: RunConfig) -> dict[str, Any]:
     """Run with progress on a terminal, print the summary, and return the report.
 
-    Raises `typer.Exit` with `ExitCode.RUNTIME` when an output stopped on the way.
+    Raises `typer.Exit` with `ExitCode.RUNTIME` when an output stopped on the way, and with
+    `ExitCode.INTERRUPTED` when a signal ended the run.
     """
     from edge_us.runtime.run import Run
 
@@ -74,6 +80,8 @@ def execute(config: RunConfig) -> dict[str, Any]:
     progress = _Progress()
     try:
         for frame, _ in running:
+            if not progress.started:
+                _stop_between_frames(running)
             progress.tick(frame.index + 1)
     finally:
         progress.clear()
@@ -85,8 +93,21 @@ def execute(config: RunConfig) -> dict[str, Any]:
         typer.echo(f"error: {failure.message}\nhint: {failure.hint}", err=True)
     if running.failures:
         raise typer.Exit(ExitCode.RUNTIME)
+    if running.stopped:
+        raise typer.Exit(ExitCode.INTERRUPTED)
     assert running.report is not None
     return running.report
+
+
+def _stop_between_frames(running: Run) -> None:
+    """From now on the first signal ends the run after the frame in hand; a second one interrupts at once."""
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        signal.signal(number, signal.default_int_handler)
+        running.stop()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
 
 
 def summary(report: dict[str, Any]) -> str:
@@ -107,10 +128,12 @@ class _Progress:
     """A counter on the terminal, at most five times a second; silent when standard error is no terminal."""
 
     def __init__(self) -> None:
+        self.started = False
         self._on = sys.stderr.isatty()
         self._next = 0.0
 
     def tick(self, frames: int) -> None:
+        self.started = True
         if self._on and time.monotonic() >= self._next:
             self._next = time.monotonic() + 0.2
             print(f"\r{frames} frames", end="", file=sys.stderr, flush=True)

@@ -38,12 +38,15 @@ class Run:
         The report (schema ``edge-us/report/1``), once the run is over.
     failures : list of EdgeUsError
         Sinks that stopped on the way.
+    stopped : bool
+        Whether `stop` was called.
     """
 
     def __init__(self, config: RunConfig) -> None:
         self.config = config
         self.report: dict[str, Any] | None = None
         self.failures: list[EdgeUsError] = []
+        self.stopped = False
         self._ledger = Ledger()
         self._recent = RecentFps()
         self._fps: float | None = None
@@ -79,6 +82,13 @@ class Run:
         finally:
             backend.close()
 
+    def stop(self) -> None:
+        """End after the frame in hand, with every file whole; may be called from a signal handler."""
+        self.stopped = True
+
+    def _done(self) -> bool:
+        return self.stopped or self._ledger.shown == self.config.max_frames
+
     def _every(
         self, source: Source, analyser: Analyser, outputs: Outputs, overlay: Overlay, model: str
     ) -> Iterator[tuple[Frame, FrameResult]]:
@@ -98,7 +108,7 @@ class Run:
             shown = present(frame, result, SourceState.RUNNING, time.monotonic_ns(), float("inf"), "")
             self._show(frame, shown, outputs, overlay, model)
             yield frame, shown
-            if self._ledger.shown == self.config.max_frames:
+            if self._done():
                 return
 
     def _live(
@@ -114,6 +124,8 @@ class Run:
             while source.state not in (SourceState.ENDED, SourceState.FAILED):
                 frame = source.read(READ_TIMEOUT_S)
                 if frame is None:
+                    if self.stopped:
+                        return
                     continue
                 self._ledger.captured += 1
                 worker.offer(frame)
@@ -121,7 +133,7 @@ class Run:
                 shown = present(frame, newest, source.state, time.monotonic_ns(), config.max_age_ms, failure)
                 self._show(frame, shown, outputs, overlay, model)
                 yield frame, shown
-                if self._ledger.shown == config.max_frames:
+                if self._done():
                     return
         finally:
             worker.close()
