@@ -8,15 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_us.capture.gst import load_gst
-from edge_us.colour import to_i420
-from edge_us.frame import Frame, PixelFormat
 
 ENCODERS = {
     "h264": "x264enc speed-preset=ultrafast qp-min=0 qp-max=12 ! h264parse",
     "h264-lossless": "x264enc speed-preset=ultrafast pass=quant quantizer=0 bitrate=200000 ! h264parse",
     "h265": "x265enc speed-preset=ultrafast ! h265parse",
     "mjpeg": "jpegenc quality=98",
-    "mpeg4": "avenc_mpeg4 bitrate=8000000 max-bframes=0",
+    "mpeg4": "avenc_mpeg4 bitrate=8000000 ! mpeg4videoparse",
     "raw": "identity",
 }
 MUXERS = {".mp4": "mp4mux", ".mkv": "matroskamux", ".avi": "avimux", ".mov": "qtmux"}
@@ -33,11 +31,6 @@ def make_clip(
 ) -> Path:
     """Encode grey frames (or raw I420 planes with ``pixel_format="I420"``) into the container of ``path``'s suffix."""
     gst = load_gst()
-    height, width = frames[0].shape
-    if pixel_format == "GRAY8" and codec != "mjpeg" and height % 2 == 0 and width % 2 == 0:
-        # GStreamer's own grey conversion does not scale to limited range; ours does, and JPEG is full range anyway.
-        frames = [to_i420(Frame(gray, PixelFormat.GRAY8, width, height, 0, 0, 0))[0] for gray in frames]
-        pixel_format = "I420"
     rows, width = frames[0].shape
     height = rows * 2 // 3 if pixel_format == "I420" else rows
     caps = f"video/x-raw,format={pixel_format},width={width},height={height},framerate={fps}/1"

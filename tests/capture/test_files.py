@@ -16,7 +16,7 @@ from edge_us.colour import join_planes, to_gray
 from edge_us.errors import InputError
 from edge_us.finding import SourceState
 from edge_us.frame import ColorRange, PixelFormat
-from tests.clips import make_clip, noise
+from tests.encode import make_clip, noise
 
 NEEDS = {"h264": "x264enc", "h265": "x265enc", "mjpeg": "jpegenc", "mpeg4": "avenc_mpeg4"}
 

@@ -119,7 +119,7 @@ def test_v4l2_takes_raw_or_mjpeg_and_decklink_its_card() -> None:
 
 def test_on_jetson_pictures_leave_the_device_memory_first() -> None:
     jetson = ELEMENTS | {"nvvidconv", "nvv4l2decoder"}
-    assert "nvvidconv ! video/x-raw !" in build_pipeline(parse_source("v4l2://"), jetson).description
+    assert "nvvidconv ! video/x-raw !" in build_pipeline(parse_source("v4l2:///dev/video0"), jetson).description
 
 
 def test_credentials_are_taken_out_of_any_text() -> None:
