@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -81,9 +83,12 @@ class FindingsFile:
     def write(self, frame: Frame, result: FrameResult, picture: Picture | None) -> None:
         """Write the line of one shown frame."""
         record = to_record(frame, result, deterministic=self._deterministic)
-        line = json.dumps(record, separators=(",", ":"), allow_nan=False) + "\n"
+        line = json.dumps(record, separators=(",", ":"), allow_nan=False).encode() + b"\n"
         try:
-            self._file.write(line.encode())
+            written = self._file.write(line)
+            if written != len(line):  # the disk became full within the line: take the torn part back
+                self._file.truncate(self._file.seek(-(written or 0), os.SEEK_CUR))
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
             raise self._failed(error) from None
 

@@ -53,7 +53,8 @@ class Recording:
     """Record shown pictures to H.264 in MP4.
 
     When the picture's size changes in mid-stream, the recording goes on in ``NAME-2.mp4``, ``NAME-3.mp4``, …:
-    players do not survive a change of size within one file.
+    players do not survive a change of size within one file. These further parts never overwrite a file: a number
+    that is taken is passed over.
 
     Parameters
     ----------
@@ -78,17 +79,18 @@ class Recording:
         self._path = path
         self._fps = fps
         self._policy = policy
-        self._part = 1
+        self._paths = [path]
         self._lost = 0
         self._size: tuple[int, int] | None = None
         self._first_pts_ns = 0
+        pipeline = self._pipeline(path)  # first: a missing encoder must not cost an older recording
         try:
             path.open("wb").close()
         except OSError as error:
             raise PipelineError(
                 f"cannot write the recording {path}: {error.strerror}", "Choose a writable place."
             ) from None
-        self._feed: Feed | None = self._open(path)
+        self._feed: Feed | None = Feed(pipeline, f"recording {path}", policy)
 
     @property
     def dropped(self) -> int:
@@ -98,7 +100,7 @@ class Recording:
     @property
     def paths(self) -> tuple[Path, ...]:
         """All files written so far."""
-        return tuple(self._part_path(number) for number in range(1, self._part + 1))
+        return tuple(self._paths)
 
     def write(self, frame: Frame, result: FrameResult, picture: Picture | None) -> None:
         """Encode one picture."""
@@ -109,9 +111,8 @@ class Recording:
             self._first_pts_ns = frame.pts_ns
         elif size != self._size:
             self._finish()
-            self._part += 1
             self._first_pts_ns = frame.pts_ns
-            self._feed = self._open(self._part_path(self._part))
+            self._feed = self._open_next_part()
         self._size = size
         self._feed.push(picture, frame.pts_ns - self._first_pts_ns, self._fps)
 
@@ -131,9 +132,12 @@ class Recording:
             self._lost += feed.dropped
             feed.finish()
 
-    def _open(self, path: Path) -> Feed:
-        pipeline = recording_pipeline(path, self._fps, available_elements())
-        return Feed(pipeline, f"recording {path}", self._policy)
+    def _pipeline(self, path: Path) -> str:
+        return recording_pipeline(path, self._fps, available_elements())
 
-    def _part_path(self, number: int) -> Path:
-        return self._path if number == 1 else self._path.with_stem(f"{self._path.stem}-{number}")
+    def _open_next_part(self) -> Feed:
+        number = len(self._paths) + 1
+        while (path := self._path.with_stem(f"{self._path.stem}-{number}")).exists():
+            number += 1
+        self._paths.append(path)
+        return Feed(self._pipeline(path), f"recording {path}", self._policy)
