@@ -44,6 +44,26 @@ def colorimetry_text(colorimetry: Colorimetry) -> str:
     return f"{span}:3:5:1" if colorimetry.matrix is ColorMatrix.BT709 else f"{span}:4:16:4"
 
 
+def picture_buffer(gst: Any, picture: Picture) -> Any:
+    """A GStreamer buffer with a copy of the picture.
+
+    Where no layout is said, GStreamer takes rows as padded to multiples of 4 bytes, in half-width chroma too: a
+    compact picture whose width is no multiple of 8 has to say its own.
+    """
+    # The cheapest way from Python: 1.9 times a plain copy; allocating and filling takes 11 times (one run).
+    buffer = gst.Buffer.new_wrapped(picture.pixels.tobytes())
+    width, height = picture.width, picture.height
+    if width % 8:
+        from gi.repository import GstVideo
+
+        luma, chroma = width * height, (width // 2) * (height // 2)
+        GstVideo.buffer_add_video_meta_full(
+            buffer, GstVideo.VideoFrameFlags.NONE, GstVideo.VideoFormat.I420, width, height, 3,
+            [0, luma, luma + chroma, 0], [width, width // 2, width // 2, 0],
+        )  # fmt: skip
+    return buffer
+
+
 class Feed:
     """A running pipeline that starts with an appsrc named ``in``.
 
@@ -87,7 +107,7 @@ class Feed:
         if caps != self._caps:
             self._source.set_property("caps", self._gst.Caps.from_string(caps))
             self._caps = caps
-        buffer = self._gst.Buffer.new_wrapped(picture.pixels.tobytes())
+        buffer = picture_buffer(self._gst, picture)
         self._last_pts_ns = max(pts_ns, self._last_pts_ns + 1)
         buffer.pts = self._last_pts_ns
         buffer.duration = int(1e9 / fps)
