@@ -15,7 +15,7 @@ from edge_us.errors import EdgeUsError, MissingDependencyError, PipelineError, U
 from edge_us.finding import FrameResult
 from edge_us.frame import Frame, Rect
 from edge_us.overlay.picture import Picture
-from edge_us.sinks.feed import picture_caps
+from edge_us.sinks.feed import picture_buffer, picture_caps
 
 if TYPE_CHECKING:
     from edge_us.sinks.xscreen import Screen
@@ -165,7 +165,7 @@ class Display:
                 raise PipelineError("the display stopped: it takes no more pictures", "The run goes on without it.")
         else:
             self._taken_s = now
-        self._source.emit("push-buffer", self._gst.Buffer.new_wrapped(picture.pixels.tobytes()))
+        self._source.emit("push-buffer", picture_buffer(self._gst, picture))
 
     def close(self) -> None:
         """Close the window; may be called more than once, and never waits for a dead screen."""

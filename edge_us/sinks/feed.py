@@ -44,22 +44,24 @@ def colorimetry_text(colorimetry: Colorimetry) -> str:
     return f"{span}:3:5:1" if colorimetry.matrix is ColorMatrix.BT709 else f"{span}:4:16:4"
 
 
-def _describe_planes(buffer: Any, picture: Picture) -> None:
-    """Say where the planes lie: ours are compact, GStreamer's own I420 pads rows to multiples of 4 bytes."""
-    from gi.repository import GstVideo
+def picture_buffer(gst: Any, picture: Picture) -> Any:
+    """A GStreamer buffer with a copy of the picture.
 
-    width, half = picture.width, picture.width // 2
-    luma, chroma = width * picture.height, half * (picture.height // 2)
-    GstVideo.buffer_add_video_meta_full(
-        buffer,
-        GstVideo.VideoFrameFlags.NONE,
-        GstVideo.VideoFormat.I420,
-        width,
-        picture.height,
-        3,
-        [0, luma, luma + chroma, 0],
-        [width, half, half, 0],
-    )
+    Where no layout is said, GStreamer takes rows as padded to multiples of 4 bytes, in half-width chroma too: a
+    compact picture whose width is no multiple of 8 has to say its own.
+    """
+    # The cheapest way from Python: 1.9 times a plain copy; allocating and filling takes 11 times (one run).
+    buffer = gst.Buffer.new_wrapped(picture.pixels.tobytes())
+    width, height = picture.width, picture.height
+    if width % 8:
+        from gi.repository import GstVideo
+
+        luma, chroma = width * height, (width // 2) * (height // 2)
+        GstVideo.buffer_add_video_meta_full(
+            buffer, GstVideo.VideoFrameFlags.NONE, GstVideo.VideoFormat.I420, width, height, 3,
+            [0, luma, luma + chroma, 0], [width, width // 2, width // 2, 0],
+        )  # fmt: skip
+    return buffer
 
 
 class Feed:
@@ -105,8 +107,7 @@ class Feed:
         if caps != self._caps:
             self._source.set_property("caps", self._gst.Caps.from_string(caps))
             self._caps = caps
-        buffer = self._gst.Buffer.new_wrapped(picture.pixels.tobytes())
-        _describe_planes(buffer, picture)
+        buffer = picture_buffer(self._gst, picture)
         self._last_pts_ns = max(pts_ns, self._last_pts_ns + 1)
         buffer.pts = self._last_pts_ns
         buffer.duration = int(1e9 / fps)

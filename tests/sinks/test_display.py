@@ -60,13 +60,14 @@ def quarters_at(screen: NDArray[np.uint8], x: int, y: int, width: int, height: i
     return int(outside.max()) <= 2
 
 
+@pytest.mark.parametrize("size", [(320, 240), (236, 180), (234, 234)])
 def test_a_window_shows_the_picture_in_its_own_size_and_colours(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
 ) -> None:
     with xvfb(tmp_path, "640x480") as server:
         monkeypatch.setenv("DISPLAY", server.name)
         display = Display()
-        assert show(display, quarters(), lambda: quarters_at(server.screenshot(), 0, 0, 320, 240))
+        assert show(display, quarters(*size), lambda: quarters_at(server.screenshot(), 0, 0, *size))
         display.close()
         display.close()
         assert server.screenshot().max() == 0  # the window is gone
