@@ -81,6 +81,7 @@ class Feed:
         self._what = what
         self._policy = policy
         self.dropped = 0
+        self._failed = False
         try:
             self._pipeline: Any = self._gst.parse_launch(pipeline)
         except Exception as error:  # GLib.Error is only known once gi is loaded
@@ -120,8 +121,14 @@ class Feed:
             raise PipelineError(f"{self._what} stopped: {error}", "Check free space, permissions and the device.")
 
     def finish(self, timeout_s: float = 10.0) -> None:
-        """Send end of stream, wait until everything is written, and stop."""
+        """Send end of stream, wait until everything is written, and stop.
+
+        A pipeline whose failure was already raised is only stopped: it would neither finish nor have news.
+        """
         if self._pipeline is None:
+            return
+        if self._failed:
+            self.stop()
             return
         self._source.emit("end-of-stream")
         kinds = self._gst.MessageType.EOS | self._gst.MessageType.ERROR
@@ -148,10 +155,14 @@ class Feed:
                 return False
             self.check()
             if time.monotonic() > deadline:
+                self._failed = True
                 raise PipelineError(f"{self._what} hangs", "Check the disk or device; the run goes on without it.")
             time.sleep(POLL_S)
         return True
 
     def _bus_error(self) -> str | None:
         message = self._pipeline.get_bus().pop_filtered(self._gst.MessageType.ERROR)
-        return None if message is None else str(message.parse_error()[0].message)
+        if message is None:
+            return None
+        self._failed = True
+        return str(message.parse_error()[0].message)

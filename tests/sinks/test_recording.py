@@ -149,14 +149,14 @@ def test_a_full_disk_is_a_clear_error_and_never_a_hang(tmp_path: Path, policy: B
     path = tmp_path / "out.mp4"
     path.symlink_to("/dev/full")
     recording = Recording(path, 25, policy)
-    start = time.monotonic()
     with pytest.raises(PipelineError, match=r"recording .*out\.mp4"):  # noqa: PT012  (whichever call finds out)
         for number in range(200):
             write(recording, speckle((160, 120)), number * 40_000_000)
             time.sleep(0.001)
         recording.close()
-    recording.close()
-    assert time.monotonic() - start < 10
+    start = time.monotonic()
+    recording.close()  # neither says it again nor waits for an end that cannot come
+    assert time.monotonic() - start < 2
 
 
 def test_a_second_part_never_overwrites_a_file_that_was_there(tmp_path: Path) -> None:
