@@ -10,7 +10,7 @@ from edge_us.errors import MissingDependencyError
 
 APT_PACKAGES = (
     "python3-venv python3-gi gir1.2-gstreamer-1.0 gir1.2-gst-plugins-base-1.0 gstreamer1.0-plugins-base "
-    "gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav"
+    "gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav gstreamer1.0-x"
 )
 HINT = f"sudo apt-get install {APT_PACKAGES}, and a Python environment made with --system-site-packages"
 
