@@ -58,7 +58,7 @@ def build_pipeline(source: SourceUri, elements: Set[str]) -> PipelineSpec:
     elements : set of str
         Names of the available elements; what is not there is not used.
     """
-    tail = _tail(elements, live=source.scheme is not Scheme.VIDEO)
+    tail = picture_tail(elements, live=source.scheme is not Scheme.VIDEO)
     settings: dict[str, str | int]
     if source.scheme is Scheme.VIDEO:
         text, settings = f"filesrc name={DEVICE} ! {_DECODE} ! {tail}", {"location": source.target}
@@ -69,7 +69,7 @@ def build_pipeline(source: SourceUri, elements: Set[str]) -> PipelineSpec:
         )
         settings = _rtsp_settings(source.target)
     elif source.scheme is Scheme.V4L2:
-        text = f"v4l2src name={DEVICE} ! {camera_tail(elements)}"
+        text = f"v4l2src name={DEVICE} ! {camerapicture_tail(elements)}"
         settings = {"device": source.target}
     elif source.scheme is Scheme.DECKLINK:
         text = f"decklinkvideosrc name={DEVICE} mode=auto drop-no-signal-frames=true ! {tail}"
@@ -79,7 +79,7 @@ def build_pipeline(source: SourceUri, elements: Set[str]) -> PipelineSpec:
     return PipelineSpec(text, settings, source.shown, source.scheme is not Scheme.VIDEO)
 
 
-def camera_tail(elements: Set[str]) -> str:
+def camerapicture_tail(elements: Set[str]) -> str:
     """What follows a grabber or camera that offers raw pictures, MJPEG, or both.
 
     Over USB 2 a grabber offers its full size as raw at 5 fps and as MJPEG at 30: a usable rate comes first, raw
@@ -87,10 +87,11 @@ def camera_tail(elements: Set[str]) -> str:
     """
     fluent = "framerate=[24/1,240/1]"
     formats = f"video/x-raw,{fluent};image/jpeg,{fluent};video/x-raw;image/jpeg"
-    return f'capsfilter caps="{formats}" ! {_DECODE} ! {_tail(elements, live=True)}'
+    return f'capsfilter caps="{formats}" ! {_DECODE} ! {picture_tail(elements, live=True)}'
 
 
-def _tail(elements: Set[str], *, live: bool) -> str:
+def picture_tail(elements: Set[str], *, live: bool) -> str:
+    """What follows decoded pictures of any kind: conversion, deinterlacing, and the appsink named `SINK`."""
     drop = f"drop=true max-buffers={LIVE_QUEUE}" if live else f"drop=false max-buffers={FILE_QUEUE}"
     # On a Jetson decodebin takes nvv4l2decoder, whose pictures lie in device memory.
     from_device = "nvvidconv ! video/x-raw ! " if {"nvv4l2decoder", "nvvidconv"} <= elements else ""
