@@ -50,6 +50,8 @@ class GstSource(Source):
         Monotonic clock in ns.
     sleep : callable
         Takes seconds.
+    back_off : BackOff, optional
+        Pauses between attempts to rebuild a lost source.
 
     Raises
     ------
@@ -65,6 +67,7 @@ class GstSource(Source):
         connect_timeout_s: float,
         now_ns: Callable[[], int] = time.monotonic_ns,
         sleep: Callable[[float], None] = time.sleep,
+        back_off: BackOff | None = None,
     ) -> None:
         self._spec = spec
         self._live = spec.live
@@ -89,7 +92,7 @@ class GstSource(Source):
         self._last_captured_ns = 0
         self._silent_since_ns = now_ns()
         self._retry_ns = 0
-        self._back_off = BackOff()
+        self._back_off = back_off or BackOff()
         try:
             self._connect()
         except BaseException:

@@ -69,7 +69,7 @@ def build_pipeline(source: SourceUri, elements: Set[str]) -> PipelineSpec:
         )
         settings = _rtsp_settings(source.target)
     elif source.scheme is Scheme.V4L2:
-        text = f"v4l2src name={DEVICE} ! {camerapicture_tail(elements)}"
+        text = f"v4l2src name={DEVICE} ! {camera_tail(elements)}"
         settings = {"device": source.target}
     elif source.scheme is Scheme.DECKLINK:
         text = f"decklinkvideosrc name={DEVICE} mode=auto drop-no-signal-frames=true ! {tail}"
@@ -79,7 +79,7 @@ def build_pipeline(source: SourceUri, elements: Set[str]) -> PipelineSpec:
     return PipelineSpec(text, settings, source.shown, source.scheme is not Scheme.VIDEO)
 
 
-def camerapicture_tail(elements: Set[str]) -> str:
+def camera_tail(elements: Set[str]) -> str:
     """What follows a grabber or camera that offers raw pictures, MJPEG, or both.
 
     Over USB 2 a grabber offers its full size as raw at 5 fps and as MJPEG at 30: a usable rate comes first, raw
