@@ -17,6 +17,7 @@ _HOPELESS = frozenset(
     {
         ("gst-core-error-quark", 12),  # MISSING_PLUGIN
         ("gst-resource-error-quark", 3),  # NOT_FOUND
+        ("gst-resource-error-quark", 13),  # SETTINGS: not a capture device
         ("gst-resource-error-quark", 15),  # NOT_AUTHORIZED
     }
 )

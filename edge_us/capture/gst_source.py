@@ -11,14 +11,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from edge_us.capture.connect_errors import never_connected, not_playable, without_index, without_picture
 from edge_us.capture.container import lacks_index, missing_bytes
-from edge_us.capture.gst import HINT
 from edge_us.capture.gst_pipeline import Failure, GstPipeline
 from edge_us.capture.pipelines import PipelineSpec
 from edge_us.capture.samples import SampleReader
 from edge_us.capture.source import Source, SourceInfo, SourceKind
 from edge_us.capture.state import OVER, BackOff, after_silence, step
-from edge_us.errors import EdgeUsError, InputError, MissingDependencyError
 from edge_us.finding import SourceState
 from edge_us.frame import Frame
 
@@ -30,10 +29,9 @@ SHORTFALL_S = 0.5
 """By how much the pictures may end before the container's length: a sound track may be a little longer."""
 FIRST_TRY_S = 1.0
 """How long a file's first pipeline may take; decodebin (1.22) sometimes loses a demuxer's error and then waits for
-ever, so a silent file is tried anew, each time for twice as long."""
+ever, so a silent file is tried anew, each time for half as long again."""
 NO_TIME = (1 << 64) - 1
 """GST_CLOCK_TIME_NONE"""
-PLAYABLE = "Give an mp4, mkv, avi or mov file with H.264, H.265, MJPEG or MPEG-4 video."
 
 
 class GstSource(Source):
@@ -52,6 +50,8 @@ class GstSource(Source):
         Monotonic clock in ns.
     sleep : callable
         Takes seconds.
+    back_off : BackOff, optional
+        Pauses between attempts to rebuild a lost source.
 
     Raises
     ------
@@ -67,6 +67,7 @@ class GstSource(Source):
         connect_timeout_s: float,
         now_ns: Callable[[], int] = time.monotonic_ns,
         sleep: Callable[[float], None] = time.sleep,
+        back_off: BackOff | None = None,
     ) -> None:
         self._spec = spec
         self._live = spec.live
@@ -91,7 +92,7 @@ class GstSource(Source):
         self._last_captured_ns = 0
         self._silent_since_ns = now_ns()
         self._retry_ns = 0
-        self._back_off = BackOff()
+        self._back_off = back_off or BackOff()
         try:
             self._connect()
         except BaseException:
@@ -146,10 +147,7 @@ class GstSource(Source):
         deadline_ns = self._now_ns() + int(self._connect_timeout_s * 1e9)
         connect = self._connect_live if self._live else self._connect_file
         if not self._live and lacks_index(self._path):
-            raise InputError(
-                f"{self._spec.shown} has no index (moov box): its recording was cut off",
-                "Record it again, or rebuild the index with a repair tool such as untrunc.",
-            )
+            raise without_index(self.info.uri)
         self._build()
         while True:
             self._held = self._next_sample(POLL_S)
@@ -158,7 +156,7 @@ class GstSource(Source):
             self._note_failure()
             connect(self._now_ns())
             if self._now_ns() >= deadline_ns:
-                raise self._never_connected()
+                raise never_connected(self.info.uri, self._connect_timeout_s, self._why, live=self._live)
         self._state = step(self._state, SourceState.RUNNING)
         self._silent_since_ns = self._now_ns()
         self._back_off.reset()
@@ -167,17 +165,19 @@ class GstSource(Source):
 
     def _connect_file(self, now_ns: int) -> None:
         if self._failure is not None and self._quiet_after_failure(now_ns):
-            raise self._not_playable(self._failure)
+            raise not_playable(self.info.uri, self._failure, live=self._live)
         if self._pipeline is not None and self._pipeline.at_end:
-            raise InputError(f"{self._spec.shown} holds no picture", PLAYABLE)
+            raise without_picture(self.info.uri, "its video is empty")
         if self._failure is None and (now_ns - self._silent_since_ns) / 1e9 > self._try_s:
-            self._try_s *= 2
+            if missing_bytes(self._path):
+                raise without_picture(self.info.uri, "it is cut off")
+            self._try_s *= 1.5
             self._teardown()
             self._build()
 
     def _connect_live(self, now_ns: int) -> None:
         if self._failure is not None and self._failure.hopeless:
-            raise self._not_playable(self._failure)
+            raise not_playable(self.info.uri, self._failure, live=self._live)
         if self._pipeline is None:
             if now_ns >= self._retry_ns:
                 self._build()
@@ -291,31 +291,12 @@ class GstSource(Source):
             self._failure = self._pipeline.failure()
             if self._failure is not None:
                 self._why = self._failure.message
+            elif self._pipeline.has_signal is False:
+                self._why = "the card sees no signal"
 
     def _quiet_after_failure(self, now_ns: int) -> bool:
         """After an error the decoder may still hold pictures: they come until it is quiet."""
         return self._failure is not None and (now_ns - self._silent_since_ns) / 1e9 > DRAIN_S
-
-    def _not_playable(self, failure: Failure) -> EdgeUsError:
-        shown = self.info.uri
-        wanted = [name for name, media in failure.missing if media == "video"]
-        if wanted:
-            return MissingDependencyError(f"no decoder is installed for the {' and '.join(wanted)} of {shown}", HINT)
-        if self._live:
-            return InputError(f"{shown} cannot be opened: {failure.message}", "Check device, address and password.")
-        if failure.missing:
-            found = ", ".join(name for name, _ in failure.missing)
-            return InputError(f"{shown} holds no video, only {found}", PLAYABLE)
-        return InputError(f"{shown} cannot be played: {failure.message}", PLAYABLE)
-
-    def _never_connected(self) -> InputError:
-        why = f": {self._why}" if self._why else ""
-        if self._pipeline is not None and self._pipeline.has_signal is False:
-            why = ": the card sees no signal"
-        return InputError(
-            f"{self.info.uri} delivered no picture within {self._connect_timeout_s:g} s{why}",
-            "Check address, cable and signal, or raise --connect-timeout." if self._live else PLAYABLE,
-        )
 
 
 def _in_segment(sample: Any, conversion: str) -> int | None:

@@ -58,7 +58,7 @@ def build_pipeline(source: SourceUri, elements: Set[str]) -> PipelineSpec:
     elements : set of str
         Names of the available elements; what is not there is not used.
     """
-    tail = _tail(elements, live=source.scheme is not Scheme.VIDEO)
+    tail = picture_tail(elements, live=source.scheme is not Scheme.VIDEO)
     settings: dict[str, str | int]
     if source.scheme is Scheme.VIDEO:
         text, settings = f"filesrc name={DEVICE} ! {_DECODE} ! {tail}", {"location": source.target}
@@ -87,10 +87,11 @@ def camera_tail(elements: Set[str]) -> str:
     """
     fluent = "framerate=[24/1,240/1]"
     formats = f"video/x-raw,{fluent};image/jpeg,{fluent};video/x-raw;image/jpeg"
-    return f'capsfilter caps="{formats}" ! {_DECODE} ! {_tail(elements, live=True)}'
+    return f'capsfilter caps="{formats}" ! {_DECODE} ! {picture_tail(elements, live=True)}'
 
 
-def _tail(elements: Set[str], *, live: bool) -> str:
+def picture_tail(elements: Set[str], *, live: bool) -> str:
+    """What follows decoded pictures of any kind: conversion, deinterlacing, and the appsink named `SINK`."""
     drop = f"drop=true max-buffers={LIVE_QUEUE}" if live else f"drop=false max-buffers={FILE_QUEUE}"
     # On a Jetson decodebin takes nvv4l2decoder, whose pictures lie in device memory.
     from_device = "nvvidconv ! video/x-raw ! " if {"nvv4l2decoder", "nvvidconv"} <= elements else ""

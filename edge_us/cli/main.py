@@ -12,6 +12,7 @@ import typer
 from edge_us._version import __version__
 from edge_us.cli.demo import demo_command
 from edge_us.cli.doctor import doctor_command
+from edge_us.cli.evaluate import evaluate_command
 from edge_us.cli.models import models_app
 from edge_us.cli.run import run_command
 from edge_us.errors import EdgeUsError, ExitCode
@@ -26,6 +27,7 @@ app = typer.Typer(
 app.command("run")(run_command)
 app.command("demo")(demo_command)
 app.command("doctor")(doctor_command)
+app.command("evaluate")(evaluate_command)
 app.add_typer(models_app, name="models")
 
 

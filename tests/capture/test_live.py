@@ -1,23 +1,28 @@
-"""Live sources: RTSP against a real server on loopback, and pipeline texts for cards that are not here."""
+"""Live sources: RTSP against a real server on loopback, and stand-ins for the cards that are not here."""
 
 from __future__ import annotations
 
+import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from typing import Any
 
+import numpy as np
 import pytest
 
+from edge_us.capture.gst import available_elements, load_gst
+from edge_us.capture.gst_source import GstSource
 from edge_us.capture.open import open_source
-from edge_us.capture.pipelines import build_pipeline
+from edge_us.capture.pipelines import PipelineSpec, camera_tail, picture_tail
 from edge_us.capture.source import Source, SourceKind
-from edge_us.capture.state import ALLOWED, BackOff, step
-from edge_us.capture.uri import Scheme, SourceUri, parse_source, without_credentials
 from edge_us.errors import InputError
 from edge_us.finding import SourceState
+from edge_us.frame import ColorRange, Frame, PixelFormat
 
-ELEMENTS = frozenset({"deinterlace"})
+Serve = Callable[..., "subprocess.Popen[str]"]
 
 
 def free_port() -> int:
@@ -26,115 +31,243 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def serve(port: int) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "tests.capture.rtsp_server", str(port)]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    assert server.stdout is not None
-    if server.stdout.readline().strip() != "ready":
-        pytest.skip("gst-rtsp-server is not installed (gir1.2-gst-rtsp-server-1.0)")
-    return server
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    servers: list[subprocess.Popen[str]] = []
+
+    def start(port: int, *credentials: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "tests.capture.rtsp_server", str(port), *credentials]
+        server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        servers.append(server)
+        assert server.stdout is not None
+        if server.stdout.readline().strip() != "ready":
+            pytest.skip("gst-rtsp-server is not installed (gir1.2-gst-rtsp-server-1.0)")
+        return server
+
+    yield start
+    for server in servers:
+        server.kill()
+        server.wait()
+        if server.stdout is not None:
+            server.stdout.close()
 
 
-def stop(server: subprocess.Popen[str]) -> None:
-    server.kill()
-    server.wait()
-    if server.stdout is not None:
-        server.stdout.close()
+def read_until(source: Source, done: Callable[[Frame | None], bool], limit_s: float) -> Frame | None:
+    """Read in short steps, none of which may take longer than it was told, until ``done``."""
+    deadline = time.monotonic() + limit_s
+    while time.monotonic() < deadline:
+        started = time.monotonic()
+        frame = source.read(0.1)
+        assert time.monotonic() - started < 0.6
+        if done(frame):
+            return frame
+    raise AssertionError(f"not within {limit_s} s; the source is {source.state.value}")
 
 
-def state_of(source: Source) -> SourceState:
-    """The state now; a call, because it changes between two looks."""
-    return source.state
-
-
-def test_an_rtsp_stream_flows_is_lost_and_comes_back_in_the_same_source() -> None:
+def test_a_lost_rtsp_stream_comes_back_in_the_same_source(serve: Serve) -> None:
     port = free_port()
     server = serve(port)
-    try:
-        with open_source(f"rtsp://user:secret@127.0.0.1:{port}/live", connect_timeout_s=15) as source:
-            assert source.info.kind is SourceKind.LIVE
-            assert "secret" not in source.info.uri
-            last = None
-            for _ in range(15):
-                last = source.read(2.0)
-                assert last is not None
-                age_ms = (time.monotonic_ns() - last.captured_ns) / 1e6
-                assert 0 <= age_ms < 500
-            assert last is not None
-            assert last.size == (320, 240)
-            stop(server)
-            deadline = time.monotonic() + 6
-            while state_of(source) is SourceState.RUNNING and time.monotonic() < deadline:
-                source.read(0.2)
-            assert state_of(source) in (SourceState.STALLED, SourceState.RECONNECTING)
-            started = time.monotonic()
-            source.read(0.3)
-            assert time.monotonic() - started < 2
-            server = serve(port)
-            deadline = time.monotonic() + 10
-            again = None
-            while again is None and time.monotonic() < deadline:
-                again = source.read(0.2)
-            assert again is not None
-            assert state_of(source) is SourceState.RUNNING
-            assert again.pts_ns > last.pts_ns
-            assert again.index > last.index
-    finally:
-        stop(server)
+    with open_source(f"rtsp://127.0.0.1:{port}/live", connect_timeout_s=15) as source:
+        assert source.info.kind is SourceKind.LIVE
+        frames = []
+        for _ in range(20):
+            frame = source.read(2.0)
+            assert frame is not None
+            assert 0 <= time.monotonic_ns() - frame.captured_ns < 300e6
+            frames.append(frame)
+        assert frames[0].size == (320, 240)
+        assert frames[0].format is PixelFormat.I420
+        assert [frame.index for frame in frames] == list(range(20))
+        gaps = np.diff([frame.captured_ns for frame in frames])
+        assert np.all(gaps > 0)
+        assert np.median(gaps) == pytest.approx(40e6, abs=8e6)
+        server.kill()
+        read_until(source, lambda _: source.state is SourceState.RECONNECTING, 4)
+        serve(port)
+        started = time.monotonic()
+        again = read_until(source, lambda frame: frame is not None, 8)
+        assert time.monotonic() - started < 6
+        assert source.state is SourceState.RUNNING
+        assert again is not None
+        assert again.index > frames[-1].index
+        assert again.pts_ns > frames[-1].pts_ns
+        assert again.captured_ns > frames[-1].captured_ns
+
+
+def test_a_server_that_freezes_is_a_stall_then_a_loss_and_is_survived(serve: Serve) -> None:
+    port = free_port()
+    server = serve(port)
+    with open_source(f"rtsp://127.0.0.1:{port}/live", connect_timeout_s=15) as source:
+        assert source.read(2.0) is not None
+        server.send_signal(signal.SIGSTOP)
+        read_until(source, lambda _: source.state is SourceState.STALLED, 3)
+        read_until(source, lambda _: source.state is SourceState.RECONNECTING, 4)
+        server.send_signal(signal.SIGCONT)
+        read_until(source, lambda frame: frame is not None, 8)
+        assert source.state is SourceState.RUNNING
+
+
+def test_rtsp_logs_in_and_keeps_the_secret(serve: Serve) -> None:
+    port = free_port()
+    serve(port, "us", "se/cr@et")
+    with open_source(f"rtsp://us:se%2Fcr%40et@127.0.0.1:{port}/live", connect_timeout_s=15) as source:
+        assert source.read(2.0) is not None
+        assert source.info.uri == f"rtsp://127.0.0.1:{port}/live"
+    started = time.monotonic()
+    with pytest.raises(InputError) as caught:
+        open_source(f"rtsp://us:wrongsecret@127.0.0.1:{port}/live", connect_timeout_s=10)
+    assert time.monotonic() - started < 4
+    assert "wrongsecret" not in caught.value.message
+    with pytest.raises(InputError, match="nowhere cannot be opened"):
+        open_source(f"rtsp://us:se%2Fcr%40et@127.0.0.1:{port}/nowhere", connect_timeout_s=10)
 
 
 def test_a_server_that_is_not_there_is_an_error_within_the_timeout_and_keeps_the_secret() -> None:
     started = time.monotonic()
     with pytest.raises(InputError, match=r"no picture within 1\.5 s") as caught:
         open_source(f"rtsp://user:secret@127.0.0.1:{free_port()}/live", connect_timeout_s=1.5)
-    assert time.monotonic() - started < 4
+    assert 1.4 < time.monotonic() - started < 3
     assert "secret" not in caught.value.message
 
 
-def test_rtsp_goes_over_tcp_with_a_short_jitter_buffer_and_drops_late_packets() -> None:
-    spec = build_pipeline(parse_source("rtsp://user:secret@host/live"), ELEMENTS)
-    assert "protocols=tcp latency=50 drop-on-latency=true" in spec.description
-    assert "drop=true max-buffers=2" in spec.description
-    assert "sync=false" in spec.description
-    assert spec.settings["location"] == "rtsp://host/live"
-    assert "secret" not in spec.description + spec.shown + repr(spec)
+def test_a_server_that_accepts_and_says_nothing_is_an_error_within_the_timeout() -> None:
+    with socket.socket() as mute:
+        mute.bind(("127.0.0.1", 0))
+        mute.listen()
+        started = time.monotonic()
+        with pytest.raises(InputError, match=r"no picture within 1 s"):
+            open_source(f"rtsp://127.0.0.1:{mute.getsockname()[1]}/live", connect_timeout_s=1)
+        assert time.monotonic() - started < 3
 
 
-def test_files_never_drop_and_their_names_need_no_quoting() -> None:
-    spec = build_pipeline(SourceUri(Scheme.VIDEO, '/a "b".mp4', "b"), ELEMENTS)
-    assert "drop=false" in spec.description
-    assert spec.settings == {"location": '/a "b".mp4'}
-    assert not spec.live
+def test_a_server_that_comes_up_late_is_waited_for(serve: Serve) -> None:
+    port = free_port()
+    command = f"sleep 0.7; exec {sys.executable} -m tests.capture.rtsp_server {port}"
+    late = subprocess.Popen(["sh", "-c", command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        with open_source(f"rtsp://127.0.0.1:{port}/live", connect_timeout_s=15) as source:
+            assert source.read(2.0) is not None
+    finally:
+        late.kill()
+        late.wait()
 
 
-def test_v4l2_takes_raw_or_mjpeg_and_decklink_its_card() -> None:
-    v4l2 = build_pipeline(parse_source("v4l2:///dev/video2"), ELEMENTS)
-    assert v4l2.settings == {"device": "/dev/video2"}
-    assert "video/x-raw;image/jpeg" in v4l2.description
-    decklink = build_pipeline(parse_source("decklink://1"), ELEMENTS)
-    assert decklink.description.startswith("decklinkvideosrc name=device mode=auto")
-    assert decklink.settings == {"device-number": 1}
-    assert "deinterlace mode=auto" in decklink.description
+@pytest.mark.parametrize("uri", ["v4l2:///dev/video999", "v4l2:///dev/null", "decklink://99"])
+def test_a_card_that_is_not_there_is_said_at_once(uri: str) -> None:
+    needed = "v4l2src" if uri.startswith("v4l2") else "decklinkvideosrc"
+    if needed not in available_elements():
+        pytest.skip(f"no element {needed}")
+    started = time.monotonic()
+    with pytest.raises(InputError) as caught:
+        open_source(uri)
+    assert time.monotonic() - started < 3
+    assert uri in caught.value.message
 
 
-def test_on_jetson_pictures_leave_the_device_memory_first() -> None:
-    jetson = ELEMENTS | {"nvvidconv", "nvv4l2decoder"}
-    assert "nvvidconv ! video/x-raw !" in build_pipeline(parse_source("v4l2:///dev/video0"), jetson).description
+def live(text: str) -> GstSource:
+    load_gst()
+    return GstSource(PipelineSpec(text, {}, "stand-in", live=True), 5.0)
 
 
-def test_credentials_are_taken_out_of_any_text() -> None:
-    assert without_credentials("cannot open rtsp://a:b@host/x") == "cannot open rtsp://host/x"
+@pytest.mark.parametrize(
+    ("offer", "span"),
+    [
+        ("video/x-raw,format=YUY2,width=320,height=240,framerate=30/1", ColorRange.LIMITED),
+        ("video/x-raw,format=I420,width=320,height=240,framerate=30/1 ! jpegenc", ColorRange.FULL),
+        ("video/x-raw,format=YUY2,width=320,height=240,framerate=5/1", ColorRange.LIMITED),
+    ],
+)
+def test_what_follows_a_grabber_takes_raw_and_mjpeg_at_any_rate(offer: str, span: ColorRange) -> None:
+    with live(f"videotestsrc is-live=true ! {offer} ! {camera_tail(available_elements())}") as source:
+        frame = source.read(2.0)
+        assert frame is not None
+        assert (frame.size, frame.format, frame.colorimetry.range) == ((320, 240), PixelFormat.I420, span)
 
 
-def test_states_only_take_steps_that_make_sense() -> None:
-    assert step(SourceState.RUNNING, SourceState.RUNNING) is SourceState.RUNNING
-    with pytest.raises(ValueError, match="ended to running"):
-        step(SourceState.ENDED, SourceState.RUNNING)
-    assert set(ALLOWED) == set(SourceState)
+def test_a_late_reader_gets_the_newest_pictures_with_their_own_stamps_and_every_loss_is_counted() -> None:
+    tail = picture_tail(available_elements(), live=True)
+    caps = "video/x-raw,format=I420,width=64,height=48,framerate=50/1"
+    with live(f"videotestsrc is-live=true ! {caps} ! {tail}") as source:
+        time.sleep(0.3)  # as while a model is compiled: the picture that proved the connection is stale by now
+        frames = []
+        for pause_s in (0.0, 0.0, 0.5, 0.0, 0.0, 0.25, 0.0, 0.0, 0.0):
+            time.sleep(pause_s)
+            frame = source.read(1.0)
+            assert frame is not None
+            age_ms = (time.monotonic_ns() - frame.captured_ns) / 1e6
+            assert 0 <= age_ms < 60
+            frames.append((frame, age_ms))
+        dropped = source.dropped
+    assert set(dropped) == {"queue_full"}
+    assert [frame.index for frame, _ in frames] == list(range(9))
+    first, last = frames[0][0], frames[-1][0]
+    came = round((last.captured_ns - first.captured_ns) / 20e6) + 1
+    before_first = dropped["queue_full"] - (came - 9)
+    assert came - 9 >= 30
+    assert before_first >= 12
+    assert max(age_ms for _, age_ms in frames) > 15  # the older of two that waited is not stamped as new
+    assert np.all(np.diff([frame.pts_ns for frame, _ in frames]) >= 19e6)
 
 
-def test_waiting_times_double_up_to_two_seconds_and_start_anew() -> None:
-    back_off = BackOff()
-    assert [back_off.next_s() for _ in range(5)] == [0.25, 0.5, 1.0, 2.0, 2.0]
-    back_off.reset()
-    assert back_off.next_s() == 0.25
+def test_a_cable_that_is_pulled_is_no_signal_and_never_a_rebuild() -> None:
+    gst = load_gst()
+    from gi.repository import GObject
+
+    class Card(gst.Bin):  # type: ignore[misc, name-defined]
+        """A capture card that says whether it sees a signal, as decklinkvideosrc does."""
+
+        __gstmetadata__ = ("card", "Source", "stand-in for a capture card", "tests")
+        built: list[Any] = []  # noqa: RUF012
+        signal = GObject.Property(type=bool, default=True)
+
+        def __init__(self) -> None:
+            super().__init__()
+            text = "videotestsrc is-live=true ! video/x-raw,width=64,height=48,framerate=50/1 ! valve name=valve"
+            inside = gst.parse_bin_from_description(text, True)
+            self.add(inside)
+            self.valve = inside.get_by_name("valve")
+            self.add_pad(gst.GhostPad.new("src", inside.get_static_pad("src")))
+            Card.built.append(self)
+
+        def plug(self, plugged: bool) -> None:
+            self.valve.set_property("drop", not plugged)
+            self.set_property("signal", plugged)
+
+    gst.Element.register(None, "edgeustestcard", 0, Card)
+    with live(f"edgeustestcard name=device ! {picture_tail(available_elements(), live=True)}") as source:
+        assert source.read(1.0) is not None
+        Card.built[0].plug(False)
+        read_until(source, lambda _: source.state is SourceState.NO_SIGNAL, 2)
+        waited = time.monotonic()
+        while time.monotonic() - waited < 2.5:
+            assert source.read(0.1) is None
+            assert source.state is SourceState.NO_SIGNAL
+        Card.built[0].plug(True)
+        read_until(source, lambda frame: frame is not None, 2)
+        assert source.state is SourceState.RUNNING
+    assert len(Card.built) == 1
+    Card.built.clear()
+
+
+def test_a_device_that_fails_again_and_again_is_rebuilt_with_growing_pauses() -> None:
+    tail = picture_tail(available_elements(), live=True)
+    text = f"videotestsrc is-live=true num-buffers=3 ! video/x-raw,width=64,height=48,framerate=50/1 ! {tail}"
+    with live(text) as source:
+        started = time.monotonic()
+        frames = []
+        while time.monotonic() - started < 2.2:
+            frame = source.read(0.1)
+            assert source.state in (SourceState.RUNNING, SourceState.RECONNECTING)
+            if frame is not None:
+                frames.append(frame)
+    assert 6 <= len(frames) <= 27  # three from each life, about 0.3 s apart
+    assert np.all(np.diff([frame.pts_ns for frame in frames]) > 0)
+    assert [frame.index for frame in frames] == list(range(len(frames)))
+
+
+def test_nothing_comes_after_closing_and_closing_twice_is_fine() -> None:
+    source = live(f"videotestsrc is-live=true ! {picture_tail(available_elements(), live=True)}")
+    source.close()
+    source.close()
+    assert source.state is SourceState.ENDED
+    assert source.read(0.1) is None

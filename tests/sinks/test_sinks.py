@@ -24,7 +24,7 @@ from edge_us.schema import schema_path
 from edge_us.sinks.feed import BackPressure
 from edge_us.sinks.findings_file import FindingsFile, to_record
 from edge_us.sinks.recording import Recording, recording_pipeline
-from tests.encode import noise
+from tests.clips import noise
 
 RESULT = FrameResult(None, None, SourceState.RUNNING, AiState.OFF, reason="test", shown_ns=1)
 

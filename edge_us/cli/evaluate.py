@@ -1,0 +1,100 @@
+"""`edge-us evaluate`: measure a model on labelled stills."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from edge_us.errors import UsageError
+from edge_us.inference.backend import BackendName, Precision
+
+
+def evaluate_command(
+    manifest: Path = typer.Argument(..., help="CSV with the columns dataset, image, mask, label, group, flags, split."),
+    split: str | None = typer.Option(None, help="Only rows of this split; default all rows."),
+    model: str = typer.Option("default", help="Name of a shipped model, or the path of a YOLO segmentation ONNX."),
+    backend: BackendName = typer.Option(BackendName.AUTO, help="Inference backend."),
+    precision: Precision = typer.Option(Precision.AUTO, help="Arithmetic of the backend."),
+    threads: int | None = typer.Option(None, min=1, help="Inference threads; default all cores."),
+    region: str = typer.Option("auto", help="Image region: auto, full, or X,Y,W,H in px."),
+    min_score: float | None = typer.Option(
+        None, min=0.0, max=1.0, help="Operating threshold; default the model's own."
+    ),
+    limit: int | None = typer.Option(None, min=1, help="Only so many pictures, drawn at random: for a quick look."),
+    seed: int = typer.Option(0, help="Seed of the resamples and of --limit."),
+    report: Path | None = typer.Option(None, help="Write all numbers here (JSON)."),
+    html: Path | None = typer.Option(None, help="Write numbers, curves and worst cases here (one HTML file)."),
+) -> None:
+    """Measure a model on labelled stills, each number with its 95 % interval over patients."""
+    from edge_us.evaluate import evaluate
+
+    _check_outputs(manifest, {"report": report, "html": html})
+    result = evaluate(
+        manifest,
+        split,
+        model,
+        backend=backend,
+        precision=precision,
+        threads=threads,
+        region=region,
+        threshold=min_score,
+        limit=limit,
+        seed=seed,
+        progress=_progress if sys.stderr.isatty() else None,
+    )
+    if report is not None:
+        result.write_report(report)
+    if html is not None:
+        result.write_html(html)
+    for line in summary(result.report):
+        typer.echo(line)
+
+
+def summary(report: Mapping[str, Any]) -> list[str]:
+    """The lines that are printed: what was measured on what, and the numbers that matter."""
+    counts, model, backend = report["counts"], report["model"], report["backend"]
+    detection, point = report["detection"], report["operating_point"]
+    left_out = "".join(f", {count} {reason} left out" for reason, count in report["manifest"]["excluded"].items())
+    values = [
+        ("AP50", detection["ap50"]),
+        ("AP50-95", detection["ap50_95"]),
+        (f"sensitivity at {point['threshold']:g}", point["sensitivity"]),
+        ("false positives per image", point["false_positives_per_image"]),
+        ("Dice, a miss counts 0", report["segmentation"]["dice_mean"]),
+        ("normal images left quiet", report["normals"]["specificity"]),
+    ]
+    if report["classification"] is not None:
+        values.append(("malignancy AUC", report["classification"]["auc"]))
+    return [
+        f"{model['name']} ({backend['name']} {backend['precision']}) on {counts['images']} images, "
+        f"{counts['lesions']} lesions, {counts['normals']} normals, {counts['groups']} groups{left_out}",
+        *[f"{name:28} {_text(value)}" for name, value in values],
+    ]
+
+
+def _text(value: Mapping[str, Any]) -> str:
+    if value["value"] is None:
+        return "-"
+    interval = "" if value["ci95"] is None else f"  ({value['ci95'][0]:.3f} to {value['ci95'][1]:.3f})"
+    return f"{value['value']:.3f}{interval}"
+
+
+def _check_outputs(manifest: Path, outputs: Mapping[str, Path | None]) -> None:
+    """Refuse outputs that cannot be written before minutes are spent on measuring."""
+    for option, path in outputs.items():
+        if path is None:
+            continue
+        if path.is_dir() or not path.resolve().parent.is_dir():
+            raise UsageError(f"--{option} {path} is a folder, or lies in none", "Give a file in an existing folder.")
+        if path.exists() and manifest.exists() and path.samefile(manifest):
+            raise UsageError(f"--{option} would overwrite the manifest", "Choose another file.")
+
+
+def _progress(done: int, total: int) -> None:
+    if done % 10 == 0 or done == total:
+        end = "\r\x1b[K" if done == total else ""
+        print(f"\r{done} of {total} images", end=end, file=sys.stderr, flush=True)

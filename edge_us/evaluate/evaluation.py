@@ -1,0 +1,182 @@
+"""`evaluate`: a manifest and a model in, an `Evaluation` out; it writes the report and the page."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edge_us.errors import PipelineError, UsageError
+from edge_us.evaluate.bootstrap import CONFIDENCE, RESAMPLES
+from edge_us.evaluate.manifest import Manifest, read_manifest
+from edge_us.evaluate.matching import IOU_THRESHOLDS, SPECK_SHARE
+from edge_us.evaluate.observe import Observation, Progress, observe_all
+from edge_us.evaluate.summary import Bootstrap, Sample, metrics, strata, stratum_metrics
+from edge_us.inference.backend import BackendName, Precision
+
+if TYPE_CHECKING:
+    from edge_us.runtime.analyser import Analyser
+
+SCHEMA = "edge-us/evaluation/1"
+SCORE_FLOOR = 0.001
+"""Findings below this score are not looked at; FROC and average precision use all others."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evaluation:
+    """The result of `evaluate`.
+
+    Attributes
+    ----------
+    report : mapping
+        Schema ``edge-us/evaluation/1``.
+    sample : Sample
+        All observations with their groups and resamples, for pictures and further analysis.
+    """
+
+    report: Mapping[str, Any]
+    sample: Sample
+
+    def write_report(self, path: Path) -> None:
+        """Write the report as JSON."""
+        _write(path, json.dumps(self.report, indent=1, ensure_ascii=False) + "\n")
+
+    def write_html(self, path: Path) -> None:
+        """Write the self-contained page with curves and pictures."""
+        from edge_us.evaluate.page import build_page
+
+        _write(path, build_page(self))
+
+
+def evaluate(
+    manifest: Path,
+    split: str | None = None,
+    model: str = "default",
+    *,
+    backend: BackendName = BackendName.AUTO,
+    precision: Precision = Precision.AUTO,
+    threads: int | None = None,
+    region: str = "auto",
+    threshold: float | None = None,
+    limit: int | None = None,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Measure a model on labelled stills, through the very path that ``edge-us run images:`` takes.
+
+    Lesions are the connected components of the masks (`matching.lesions_of`). A finding hits a lesion if their boxes
+    overlap by IoU 0.5; a second finding on the same lesion is a false alarm. Pictures flagged ``axilla`` are left out.
+    Intervals are percentiles over resamples of groups, never of pictures.
+
+    Parameters
+    ----------
+    manifest : Path
+        CSV; see `manifest.read_manifest`.
+    split : str, optional
+        Only the rows of this split.
+    model : str
+        Name of a shipped model, or path of an ONNX file.
+    backend, precision, threads
+        As for a run.
+    region : str
+        ``auto``, ``full`` or ``X,Y,W,H``.
+    threshold : float, optional
+        Operating threshold; default the model's own.
+    limit : int, optional
+        Only so many pictures, drawn at random with ``seed``: for a quick look, not for a report.
+    seed : int
+        Of the resamples and of ``limit``.
+    resamples : int
+        Number of bootstrap resamples.
+    progress : callable, optional
+        Called with the number of pictures done and their total.
+
+    Raises
+    ------
+    EdgeUsError
+        The manifest, a picture, the model or the backend cannot be used; the message says which.
+    """
+    from edge_us.inference.backends import open_backend
+    from edge_us.inference.model import load_model
+
+    if limit is not None and limit < 1:
+        raise UsageError(f"cannot evaluate {limit} pictures", "Give a limit of at least 1.")
+    if resamples < 100:
+        raise UsageError(f"{resamples} resamples give no interval", "Give at least 100, better 2000.")
+    rows = read_manifest(manifest, split)
+    cases = list(rows.cases)
+    if limit is not None and limit < len(cases):
+        chosen = sorted(random.Random(seed).sample(range(len(cases)), limit))
+        cases = [cases[index] for index in chosen]
+    loaded = load_model(model)
+    at = loaded.threshold if threshold is None else threshold
+    engine = open_backend(loaded, backend, precision, threads)
+    try:
+        analyser = _analyser(region, loaded, engine, min(SCORE_FLOOR, at))
+        observations = observe_all(cases, analyser, at, progress)
+        info = engine.info
+    finally:
+        engine.close()
+    bootstrap = Bootstrap(resamples, seed)
+    sample = Sample(observations, at, bootstrap)
+    report: dict[str, Any] = {
+        "schema": SCHEMA,
+        "manifest": _about_manifest(rows, len(cases)),
+        "model": {
+            "name": loaded.name,
+            "sha256": loaded.sha256,
+            "threshold": at,
+            "input_size": list(loaded.input_size),
+        },
+        "backend": {"name": info.name, "precision": info.precision, "device": info.device},
+        "settings": {
+            "region": region,
+            "score_floor": min(SCORE_FLOOR, at),
+            "hit_iou": IOU_THRESHOLDS[0],
+            "smallest_component_share": SPECK_SHARE,
+            "bootstrap": {"unit": "group", "resamples": resamples, "seed": seed, "confidence": CONFIDENCE},
+        },
+        "counts": sample.counts(),
+        **metrics(sample),
+        "strata": _strata(observations, rows, at, bootstrap),
+    }
+    return Evaluation(report, sample)
+
+
+def _analyser(region: str, model: Any, engine: Any, floor: float) -> Analyser:
+    from edge_us.capture.source import SourceKind
+    from edge_us.config import load_config
+    from edge_us.runtime.build import build_analyser
+
+    config = load_config({"source": "images:", "region": region}, environment={})
+    return build_analyser(config, model, engine, SourceKind.STILLS, floor)
+
+
+def _about_manifest(manifest: Manifest, used: int) -> dict[str, Any]:
+    return {
+        "name": manifest.path.name,
+        "sha256": manifest.sha256,
+        "split": manifest.split,
+        "excluded": dict(manifest.excluded),
+        "sampled": used if used < len(manifest.cases) else None,
+    }
+
+
+def _strata(
+    observations: list[Observation], manifest: Manifest, threshold: float, bootstrap: Bootstrap
+) -> dict[str, Any]:
+    return {
+        kind: {value: stratum_metrics(Sample(members, threshold, bootstrap)) for value, members in values.items()}
+        for kind, values in strata(observations, manifest).items()
+    }
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise PipelineError(f"cannot write {path}: {error.strerror}", "Choose another place.") from None

@@ -1,0 +1,190 @@
+"""The manifest of labelled stills: one row a picture, one group a patient."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_us.errors import InputError, UsageError
+
+REQUIRED = ("dataset", "image", "mask", "label", "group", "flags", "split")
+LABELS = ("benign", "malignant", "normal")
+AXILLA = "axilla"
+"""Flag of pictures of the armpit: they show nodes, not breast lesions, and are left out of lesion reports."""
+HINT = "The manifest is a CSV file with the columns dataset, image, mask, label, group, flags and split."
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One labelled picture.
+
+    Attributes
+    ----------
+    dataset, name : str
+        Data set, and the picture's path as the manifest has it.
+    image, mask : Path
+        Absolute; ``mask`` is None for a normal picture.
+    label : str
+        benign, malignant or normal.
+    group : str
+        Patient, or cluster of near copies: what is resampled.
+    flags : frozenset of str
+    scanner, birads : str or None
+        Where the manifest or a table beside the pictures knows them.
+    """
+
+    dataset: str
+    name: str
+    image: Path
+    mask: Path | None
+    label: str
+    group: str
+    flags: frozenset[str] = frozenset()
+    scanner: str | None = None
+    birads: str | None = None
+
+    @property
+    def is_normal(self) -> bool:
+        """Whether the picture shows no lesion."""
+        return self.label == "normal"
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The cases of one split.
+
+    Attributes
+    ----------
+    path : Path
+    sha256 : str
+        Of the whole file.
+    split : str or None
+        None is all rows.
+    cases : tuple of Case
+    excluded : mapping of str to int
+        Rows left out, by reason.
+    flags_known : mapping of str to frozenset of str
+        For each data set the flags that occur in it at all: a data set without the flag ``marks`` may hold callipers
+        that nobody has flagged.
+    """
+
+    path: Path
+    sha256: str
+    split: str | None
+    cases: tuple[Case, ...]
+    excluded: Mapping[str, int]
+    flags_known: Mapping[str, frozenset[str]]
+
+
+def read_manifest(path: Path, split: str | None = None) -> Manifest:
+    """Read a manifest; paths in it are relative to its folder, unknown columns are ignored.
+
+    Parameters
+    ----------
+    path : Path
+    split : str, optional
+        Only rows of this split; all rows if None.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, lacks a column, or a row is wrong; the message names column or row.
+    UsageError
+        No row has this split.
+    """
+    rows, sha256 = _read_rows(path)
+    chosen = [(number, row) for number, row in rows if split is None or row["split"] == split]
+    if not chosen:
+        known = ", ".join(sorted({row["split"] for _, row in rows})) or "none"
+        raise UsageError(f"no row of {path} has the split {split!r}", f"Splits in this manifest: {known}.")
+    flags_known: dict[str, frozenset[str]] = {}
+    for _, row in rows:
+        flags_known[row["dataset"]] = flags_known.get(row["dataset"], frozenset()) | _flags(row)
+    details = {dataset: read_details(path.parent / dataset) for dataset in flags_known if _is_plain(dataset)}
+    cases = [_case(path, number, row, details.get(row["dataset"], {})) for number, row in chosen]
+    kept = tuple(case for case in cases if AXILLA not in case.flags)
+    excluded = {AXILLA: len(cases) - len(kept)} if len(kept) < len(cases) else {}
+    if not kept:
+        raise InputError(f"{path} holds no picture of the breast in the split {split!r}", HINT)
+    return Manifest(path, sha256, split, kept, excluded, flags_known)
+
+
+def read_details(folder: Path) -> dict[str, dict[str, str]]:
+    """Scanner and BI-RADS by picture name, from CSV tables beside a data set's pictures.
+
+    A table counts if it has a column ID and a column Device or BIRADS, as BUS-BRA's ``bus_data.csv`` has.
+    """
+    found: dict[str, dict[str, str]] = {}
+    if not folder.is_dir():
+        return found
+    for path in sorted(folder.glob("*.csv")):
+        try:
+            with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
+                for row in csv.DictReader(file):
+                    lower = {(name or "").lower(): value for name, value in row.items() if isinstance(value, str)}
+                    key = lower.get("id", "")
+                    if key and ("device" in lower or "birads" in lower):
+                        scanner = re.sub(r"\s*@.*", "", lower.get("device", ""))
+                        found[key] = {"scanner": scanner, "birads": lower.get("birads", "")}
+        except (OSError, csv.Error):
+            continue
+    return found
+
+
+def _read_rows(path: Path) -> tuple[list[tuple[int, dict[str, str]]], str]:
+    try:
+        data = path.read_bytes()
+        text = data.decode("utf-8-sig")
+    except OSError as error:
+        raise InputError(f"cannot read the manifest {path}: {error.strerror}", HINT) from None
+    except UnicodeDecodeError:
+        raise InputError(f"the manifest {path} is not UTF-8 text", HINT) from None
+    try:
+        reader = csv.DictReader(text.splitlines())
+        columns = reader.fieldnames or []
+        missing = [name for name in REQUIRED if name not in columns]
+        if missing:
+            raise InputError(f"the manifest {path} lacks the columns {', '.join(missing)}", HINT)
+        rows = [
+            (number, {name: (row.get(name) or "").strip() for name in columns}) for number, row in enumerate(reader, 2)
+        ]
+    except csv.Error as error:
+        raise InputError(f"the manifest {path} is not CSV: {error}", HINT) from None
+    if not rows:
+        raise InputError(f"the manifest {path} has no rows", HINT)
+    return rows, hashlib.sha256(data).hexdigest()
+
+
+def _case(path: Path, number: int, row: dict[str, str], details: dict[str, dict[str, str]]) -> Case:
+    where = f"row {number} of {path.name}"
+    label = row["label"].lower()
+    if label not in LABELS:
+        raise InputError(f"{where} has the label {row['label']!r}", f"Labels are {', '.join(LABELS)}.")
+    if not row["image"] or not row["group"]:
+        raise InputError(f"{where} has no image or no group", "A picture without a patient is a group of its own.")
+    if label != "normal" and not row["mask"]:
+        raise InputError(f"{where} is {label} but has no mask", "Only normal pictures have none.")
+    known = details.get(Path(row["image"]).stem, {})
+    return Case(
+        dataset=row["dataset"],
+        name=row["image"],
+        image=(path.parent / row["image"]).absolute(),
+        mask=(path.parent / row["mask"]).absolute() if label != "normal" else None,
+        label=label,
+        group=row["group"],
+        flags=_flags(row),
+        scanner=row.get("scanner") or known.get("scanner") or None,
+        birads=row.get("birads") or known.get("birads") or None,
+    )
+
+
+def _flags(row: dict[str, str]) -> frozenset[str]:
+    return frozenset(flag.strip() for flag in row["flags"].split(";") if flag.strip())
+
+
+def _is_plain(dataset: str) -> bool:
+    return bool(dataset) and Path(dataset).name == dataset and dataset not in (".", "..")

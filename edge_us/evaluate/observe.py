@@ -1,0 +1,167 @@
+"""Look at every case the way the runtime looks at a still, and keep what the metrics need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_us.capture.images import read_image
+from edge_us.capture.sequence import Decoded, SequenceSource
+from edge_us.capture.source import SourceInfo, SourceKind
+from edge_us.errors import InputError
+from edge_us.evaluate.manifest import Case
+from edge_us.evaluate.matching import IOU_THRESHOLDS, Lesion, box_iou, dice, lesions_of, mask_iou, match
+
+if TYPE_CHECKING:
+    from edge_us.finding import Finding
+    from edge_us.runtime.analyser import Analyser
+
+Floats = NDArray[np.float64]
+Progress = Callable[[int, int], None]
+"""Called with the number of cases done and their total."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Observation:
+    """What was found on one case, against what is there.
+
+    Attributes
+    ----------
+    case : Case
+    size : (int, int)
+        Of the picture in px.
+    lesions : tuple of Lesion
+    scores : ndarray, shape (n,)
+        Of all findings above the score floor, best first.
+    boxes : ndarray, shape (n, 4)
+    matches : ndarray of int, shape (IoU thresholds, n)
+        Lesion that each finding hits, or -1.
+    dice, iou : float
+        Of all outlines above the operating threshold together against the mask; 1 for a quiet normal picture.
+    malignancy : ndarray, shape (n,)
+        Probabilities; NaN where the model gives none.
+    """
+
+    case: Case
+    size: tuple[int, int]
+    lesions: tuple[Lesion, ...]
+    scores: Floats
+    boxes: Floats
+    matches: NDArray[np.int64]
+    dice: float
+    iou: float
+    malignancy: Floats
+
+    def hits(self, step: int = 0) -> NDArray[np.bool_]:
+        """Which findings hit a lesion at the IoU threshold with this number."""
+        return np.asarray(self.matches[step] >= 0)
+
+
+def observe_all(
+    cases: Sequence[Case], analyser: Analyser, threshold: float, progress: Progress | None = None
+) -> list[Observation]:
+    """Run the cases as one source of independent stills through the analyser.
+
+    Parameters
+    ----------
+    cases : sequence of Case
+    analyser : Analyser
+        With a low score floor and no tracker.
+    threshold : float
+        Operating threshold: outlines count from here on.
+    progress : callable, optional
+
+    Raises
+    ------
+    InputError
+        A picture or mask cannot be read, or they differ in size.
+    """
+    info = SourceInfo("manifest", SourceKind.STILLS, None, len(cases))
+    observations: list[Observation] = []
+    with SequenceSource(info, _read_all(cases), []) as source:
+        for frame in source:
+            case = cases[frame.index]
+            result = analyser.analyse(frame)
+            truth = read_mask(case, frame.size)
+            observations.append(observe(case, frame.size, truth, result.findings, threshold))
+            if progress is not None:
+                progress(len(observations), len(cases))
+    return observations
+
+
+def observe(
+    case: Case, size: tuple[int, int], truth: NDArray[np.bool_], findings: Sequence[Finding], threshold: float
+) -> Observation:
+    """Compare the findings on one picture with its mask.
+
+    Parameters
+    ----------
+    case : Case
+    size : (int, int)
+    truth : ndarray of bool, shape (height, width)
+    findings : sequence of Finding
+        All above the score floor.
+    threshold : float
+        Operating threshold.
+    """
+    findings = sorted(findings, key=lambda finding: -finding.score)
+    lesions = lesions_of(truth)
+    scores = np.array([finding.score for finding in findings], np.float64)
+    boxes = np.array([finding.box for finding in findings], np.float64).reshape(-1, 4)
+    overlap = box_iou(boxes, np.array([lesion.box for lesion in lesions], np.float64).reshape(-1, 4))
+    outlined = outline_mask([finding for finding in findings if finding.score >= threshold], size)
+    chances = [finding.malignancy if isinstance(finding.malignancy, float) else np.nan for finding in findings]
+    return Observation(
+        case=case,
+        size=size,
+        lesions=lesions,
+        scores=scores,
+        boxes=boxes,
+        matches=np.stack([match(scores, overlap, step) for step in IOU_THRESHOLDS]),
+        dice=dice(outlined, truth),
+        iou=mask_iou(outlined, truth),
+        malignancy=np.array(chances, np.float64),
+    )
+
+
+def outline_mask(findings: Sequence[Finding], size: tuple[int, int]) -> NDArray[np.bool_]:
+    """Pixels inside the outlines of all findings together, shape (height, width)."""
+    import cv2
+
+    width, height = size
+    mask = np.zeros((height, width), np.uint8)
+    for finding in findings:
+        if len(finding.contour):
+            cv2.fillPoly(mask, [np.rint(finding.contour).astype(np.int32)], 1)
+    return mask.astype(bool)
+
+
+def read_mask(case: Case, size: tuple[int, int]) -> NDArray[np.bool_]:
+    """Lesion mask of a case, all False for a normal one; shape (height, width).
+
+    Raises
+    ------
+    InputError
+        It cannot be read, is empty, or has another size than the picture.
+    """
+    width, height = size
+    if case.mask is None:
+        return np.zeros((height, width), bool)
+    stored = read_image(case.mask)
+    mask = stored > 0 if stored.ndim == 2 else (stored > 0).any(axis=2)
+    hint = f"Correct the mask of {case.name} in the manifest."
+    if mask.shape != (height, width):
+        shape = f"{mask.shape[1]}x{mask.shape[0]}"
+        raise InputError(f"the mask {case.mask.name} is {shape}, its picture {width}x{height}", hint)
+    if not mask.any():
+        raise InputError(f"the mask {case.mask.name} is empty, but {case.name} is labelled {case.label}", hint)
+    return np.asarray(mask)
+
+
+def _read_all(cases: Sequence[Case]) -> Iterator[Decoded]:
+    for number, case in enumerate(cases):
+        yield Decoded(read_image(case.image), number, name=case.name)

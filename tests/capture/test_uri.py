@@ -1,0 +1,118 @@
+"""What a source text means."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edge_us.capture.open import open_source
+from edge_us.capture.uri import Scheme, parse_source, without_credentials
+from edge_us.errors import ExitCode, InputError
+
+
+@pytest.mark.parametrize(
+    ("text", "scheme", "target", "shown"),
+    [
+        ("v4l2:///dev/video2", Scheme.V4L2, "/dev/video2", "v4l2:///dev/video2"),
+        ("decklink://1", Scheme.DECKLINK, "1", "decklink://1"),
+        ("rtsp://h:554/a?x=1", Scheme.RTSP, "rtsp://h:554/a?x=1", "rtsp://h:554/a?x=1"),
+        ("RTSP://u:p@h/a", Scheme.RTSP, "RTSP://u:p@h/a", "RTSP://h/a"),
+        ("images:some/folder", Scheme.IMAGES, "some/folder", "images:some/folder"),
+        ("phantom:?seed=3", Scheme.PHANTOM, "phantom:?seed=3", "phantom:?seed=3"),
+    ],
+)
+def test_every_scheme_is_told_by_its_name(text: str, scheme: Scheme, target: str, shown: str) -> None:
+    parsed = parse_source(text)
+    assert (parsed.scheme, parsed.target, parsed.shown) == (scheme, target, shown)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi", ".mov", ".MP4", ""])
+def test_a_file_is_a_video_unless_it_says_otherwise(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"scan 1#%41{suffix}"
+    path.write_bytes(b"something")
+    assert parse_source(str(path)).scheme is Scheme.VIDEO
+    from_uri = parse_source(path.as_uri())
+    assert (from_uri.scheme, from_uri.target) == (Scheme.VIDEO, str(path))
+
+
+def test_dicom_is_known_by_its_magic_and_metaimage_by_its_suffix(tmp_path: Path) -> None:
+    (tmp_path / "IM0001").write_bytes(bytes(128) + b"DICM" + bytes(20))
+    (tmp_path / "cine.dcm").write_bytes(b"no preamble")
+    (tmp_path / "sweep.mha").write_bytes(b"ObjectType = Image")
+    (tmp_path / "sweep.mhd").write_bytes(b"ObjectType = Image")
+    kinds = {path.name: parse_source(str(path)).scheme for path in tmp_path.iterdir()}
+    assert kinds == {
+        "IM0001": Scheme.DICOM,
+        "cine.dcm": Scheme.DICOM,
+        "sweep.mha": Scheme.METAIMAGE,
+        "sweep.mhd": Scheme.METAIMAGE,
+    }
+
+
+def test_a_file_name_may_hold_a_colon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("scan:1.mp4").write_bytes(b"something")
+    assert parse_source("scan:1.mp4").target == str(tmp_path / "scan:1.mp4")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *["", " ", "gopher://x", "http://h/a.mp4", "rtsp://", "rtsp://h:port/a", "v4l2://", "v4l2://video0"],
+        *["decklink://", "decklink://first", "decklink://-1", "images:", "missing.mp4", "file:///missing.mp4", "a\0b"],
+    ],
+)
+def test_a_source_that_makes_no_sense_is_one_clear_error_with_a_hint(text: str) -> None:
+    with pytest.raises(InputError) as caught:
+        open_source(text)
+    assert caught.value.message
+    assert caught.value.hint
+    assert caught.value.exit_code is ExitCode.INPUT
+
+
+def test_a_folder_names_the_scheme_for_stills(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        parse_source(str(tmp_path))
+    assert f"images:{tmp_path}" in caught.value.hint
+
+
+def test_a_still_picture_names_the_scheme_for_stills(tmp_path: Path) -> None:
+    path = tmp_path / "still.PNG"
+    path.write_bytes(b"\x89PNG")
+    with pytest.raises(InputError) as caught:
+        parse_source(str(path))
+    assert f"images:{path}" in caught.value.hint
+
+
+def test_an_empty_file_is_called_empty(tmp_path: Path) -> None:
+    path = tmp_path / "empty.mp4"
+    path.touch()
+    with pytest.raises(InputError, match=r"empty\.mp4 is empty"):
+        parse_source(str(path))
+
+
+@pytest.mark.parametrize(
+    ("text", "safe"),
+    [
+        ("cannot open rtsp://a:b@host/x now", "cannot open rtsp://host/x now"),
+        ("rtsp://a:b@c@host/x", "rtsp://host/x"),
+        ("rtsp://host/x@2", "rtsp://host/x@2"),
+        ("rtsp://host/x?user=a&password=b&channel=1", "rtsp://host/x?user=***&password=***&channel=1"),
+        ("rtsp://host/x?access_token=b", "rtsp://host/x?access_token=***"),
+    ],
+)
+def test_credentials_are_taken_out_of_any_text(text: str, safe: str) -> None:
+    assert without_credentials(text) == safe
+
+
+def test_a_secret_shows_nowhere() -> None:
+    parsed = parse_source("rtsp://user:secret@host/a?token=secret")
+    assert "secret" not in f"{parsed!r} {parsed.shown}"
+
+
+def test_half_a_password_taken_for_a_port_is_not_repeated() -> None:
+    with pytest.raises(InputError) as caught:
+        parse_source("rtsp://user:se/secret@host/a")
+    assert "se" not in caught.value.message.split("address")[0]
+    assert "secret" not in f"{caught.value.message} {caught.value.hint}"
