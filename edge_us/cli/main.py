@@ -28,6 +28,7 @@ app.command("run")(run_command)
 app.command("demo")(demo_command)
 app.command("doctor")(doctor_command)
 app.command("evaluate")(evaluate_command)
+app.command("evaluate")(evaluate_command)
 app.add_typer(models_app, name="models")
 
 
