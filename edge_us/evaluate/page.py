@@ -19,7 +19,7 @@ body{font:15px/1.5 system-ui,sans-serif;color:#222;max-width:1100px;margin:2rem 
 h1{font-size:1.5rem;margin-bottom:0}h2{font-size:1.15rem;margin-top:2rem}
 .notice{color:#c2410c;font-weight:600}.quiet{color:#555;font-size:.9em}
 table{border-collapse:collapse;margin:.5rem 0}th,td{padding:.2rem .7rem;text-align:left;border-bottom:1px solid #ddd}
-td{font-variant-numeric:tabular-nums}.scroll{overflow-x:auto}
+td{font-variant-numeric:tabular-nums;vertical-align:top}td .quiet{white-space:nowrap}.scroll{overflow-x:auto}
 .row{display:flex;flex-wrap:wrap;gap:1rem}figure{margin:0;max-width:300px}figcaption{font-size:.8em;color:#555;
 overflow-wrap:anywhere}img{display:block;max-width:100%}
 """
@@ -151,7 +151,8 @@ def _charts(evaluation: Evaluation) -> list[str]:
 
 def _strata(kinds: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[str]:
     tables = []
-    for kind, values in kinds.items():
+    for kind in sorted(kinds, key=lambda kind: (kind != "dataset", kind)):
+        values = kinds[kind]
         rows = [
             [escape(value), *[str(m[name]) if isinstance(m[name], int) else _both(m[name]) for name in HEADINGS]]
             for value, m in values.items()
@@ -189,5 +190,5 @@ def _interval(value: Mapping[str, Any]) -> str:
 
 
 def _both(value: Mapping[str, Any]) -> str:
-    interval = "" if value["ci95"] is None else f' <span class="quiet">({_interval(value)})</span>'
+    interval = "" if value["ci95"] is None else f'<br><span class="quiet">{_interval(value)}</span>'
     return _number(value) + interval

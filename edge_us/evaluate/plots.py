@@ -65,7 +65,7 @@ def histogram(values: Iterable[float], *, bins: int, x_label: str, y_label: str,
     for value in values:
         share = (value - x_range[0]) / (x_range[1] - x_range[0])
         counts[min(max(int(share * bins), 0), bins - 1)] += 1
-    place = _Place(x_range, (0.0, float(max([*counts, 1]))))
+    place = _Place(x_range, (0.0, _round_up(max([*counts, 1]))))
     parts = [_axes(place, x_label, y_label)]
     step = (x_range[1] - x_range[0]) / bins
     for index, count in enumerate(counts):
@@ -76,6 +76,12 @@ def histogram(values: Iterable[float], *, bins: int, x_label: str, y_label: str,
             f'fill="{LINE}"><title>{count}</title></rect>'
         )
     return _svg(parts, f"{y_label} by {x_label}")
+
+
+def _round_up(count: int) -> float:
+    """The next number whose fifth is a round one, so that the axis has whole ticks."""
+    power = 10 ** max(0, len(str(count)) - 1)
+    return float(next(step * power for step in (1, 2, 2.5, 5, 10) if step * power >= count and step * power >= 5))
 
 
 class _Place:

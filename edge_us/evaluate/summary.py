@@ -21,6 +21,8 @@ SIZE_SHARES = (0.03, 0.10)
 """Limits between small, medium and large: share of the picture that the largest lesion covers. The pictures give no
 millimetres."""
 MALIGNANCY_THRESHOLD = 0.5
+FROC_POINTS = 200
+"""Points of the curve in the report; each of them is exact."""
 NO_CLASSIFIER = "the model has no classifier"
 
 
@@ -137,7 +139,7 @@ def metrics(sample: Sample) -> dict[str, Any]:
             "ap50": sample.ap50().as_json(),
             "ap50_95": sample.ap50_95().as_json(),
             "sensitivity_at_fp_per_image": {rate: value.as_json() for rate, value in sensitivity_at.items()},
-            "froc": [[round(float(value), 5) for value in point] for point in ranking.froc()],
+            "froc": _thin(ranking.froc()),
         },
         "operating_point": {
             "threshold": sample.threshold,
@@ -153,6 +155,13 @@ def metrics(sample: Sample) -> dict[str, Any]:
         "classification": classified,
         "classification_reason": reason,
     }
+
+
+def _thin(points: Floats) -> list[list[float]]:
+    """At most `FROC_POINTS` points of a curve, first and last among them."""
+    if len(points) > FROC_POINTS:
+        points = points[np.linspace(0, len(points) - 1, FROC_POINTS).round().astype(np.int64)]
+    return [[round(float(value), 4) for value in point] for point in points]
 
 
 def detected_lesions(sample: Sample) -> tuple[Floats, NDArray[np.bool_], NDArray[np.int64]]:

@@ -20,7 +20,9 @@ from edge_us.errors import InputError, ModelError, PipelineError, UsageError
 from edge_us.evaluate import Evaluation, evaluate
 from edge_us.evaluate.page import build_page
 from edge_us.evaluate.summary import Bootstrap, Sample, metrics
+from edge_us.inference.registry import list_models
 from edge_us.schema import schema_path
+from tests.conftest import REPOSITORY
 from tests.evaluate.cases import observation, write_case, write_manifest
 
 
@@ -164,6 +166,19 @@ def test_the_page_of_a_classifier_has_roc_and_reliability() -> None:
     assert "malignancy: auc" in page
     assert "&lt;m&gt;" in page
     assert "2 axilla" in page
+
+
+def test_recorded_metrics_belong_to_the_shipped_models() -> None:
+    """Numbers that lie beside the models fit the schema and were measured on the very file that is shipped."""
+    schema = json.loads(schema_path("evaluation-1").read_text(encoding="utf-8"))
+    shipped = {entry.name: entry.sha256 for entry in list_models()}
+    recorded = sorted((REPOSITORY / "models" / "metrics").glob("*.json"))
+    assert recorded
+    for path in recorded:
+        report = json.loads(path.read_text(encoding="utf-8"))
+        jsonschema.validate(report, schema)
+        assert shipped[report["model"]["name"]] == report["model"]["sha256"], path.name
+        assert report["manifest"]["sampled"] is None
 
 
 def test_the_summary_says_what_was_measured_on_what(drawn: Evaluation) -> None:
