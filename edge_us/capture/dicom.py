@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings as python_warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -88,7 +89,8 @@ def open_dicom(path: Path) -> Source:
     _check_decoder(dicom)
     from edge_us.capture.dicom_pixels import converter
 
-    convert = converter(dicom.header)
+    with _as_input_error(path):
+        convert = converter(dicom.header)
     warnings: list[str] = []
     if dicom.fps is None and dicom.frames > 1:
         warnings.append(f"{path} does not say its frame rate: stream times are nominal")
@@ -104,25 +106,36 @@ def read_header(path: Path) -> DicomFile:
     InputError
         Missing, not DICOM, or without a picture.
     """
+    with _as_input_error(path), path.open("rb") as file:
+        size = file.seek(0, 2)
+        file.seek(0)
+        if size == 0:
+            raise InputError(f"{path} is empty", HINT)
+        header, syntax, position = _read(file)
+        stated = header.get("NumberOfFrames")
+        frames = 1 if stated is None else int(stated)
+        width, height = int(header.get("Columns", 0)), int(header.get("Rows", 0))
+        if position is None or min(width, height, frames) < 1:
+            raise InputError(f"{path} holds no picture ({frames} frames of {width}x{height})", HINT)
+        if width * height > MAX_FRAME_PIXELS or frames > MAX_FRAMES:
+            raise InputError(f"{path} declares an impossible {frames} frames of {width}x{height}", HINT)
+        times_ns, fps = frame_times_ns(header, frames)
+        place = geometry(header, width, height)
+    return DicomFile(path, header, syntax, position, size, frames, place, times_ns, fps)
+
+
+@contextmanager
+def _as_input_error(path: Path) -> Iterator[None]:
+    """Turn whatever reading a header may raise into one clear error; pydicom converts values when they are asked for.
+
+    What pydicom warns of may quote the file and is not repeated.
+    """
     from pydicom.errors import InvalidDicomError
 
     try:
-        with path.open("rb") as file:
-            size = file.seek(0, 2)
-            file.seek(0)
-            if size == 0:
-                raise InputError(f"{path} is empty", HINT)
-            with python_warnings.catch_warnings():
-                python_warnings.simplefilter("ignore")
-                header, syntax, position = _read(file)
-                frames = int(header.get("NumberOfFrames", 1) if header.get("NumberOfFrames") != "" else 1)
-                width, height = int(header.get("Columns", 0)), int(header.get("Rows", 0))
-                if position is None or min(width, height, frames) < 1:
-                    raise InputError(f"{path} holds no picture ({frames} frames of {width}x{height})", HINT)
-                if width * height > MAX_FRAME_PIXELS or frames > MAX_FRAMES:
-                    raise InputError(f"{path} declares an impossible {frames} frames of {width}x{height}", HINT)
-                times_ns, fps = frame_times_ns(header, frames)
-                place = geometry(header, width, height)
+        with python_warnings.catch_warnings():
+            python_warnings.simplefilter("ignore")
+            yield
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}", HINT) from None
     except InvalidDicomError:
@@ -131,7 +144,6 @@ def read_header(path: Path) -> DicomFile:
         raise
     except Exception as error:  # pydicom raises many kinds on damaged files
         raise InputError(f"{path} has a damaged DICOM header ({type(error).__name__})", HINT) from None
-    return DicomFile(path, header, syntax, position, size, frames, place, times_ns, fps)
 
 
 def _read(file: BinaryIO) -> tuple[Any, Any, int | None]:
@@ -191,7 +203,8 @@ def _decode_all(dicom: DicomFile, convert: Converter, warnings: list[str]) -> It
     damaged = 0
     why = "it is cut off"
     with dicom.path.open("rb") as file:
-        index = _index(dicom, file)
+        with _as_input_error(dicom.path):
+            index = _index(dicom, file)
         for number in range(len(index.frames)):
             try:
                 pixels = _decode_frame(dicom, convert, index.read(file, number))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 import subprocess
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from edge_us.capture.dicom import open_dicom, read_header
 from edge_us.capture.open import open_source
 from edge_us.capture.source import SourceKind
-from edge_us.errors import InputError
+from edge_us.errors import EdgeUsError, InputError
 from edge_us.finding import SourceState
 from edge_us.frame import PixelFormat, Rect
 from tests.capture_files.dicom_files import (
@@ -218,6 +219,30 @@ def test_cutting_a_file_anywhere_never_raises_anything_else(tmp_path: Path) -> N
         except InputError:
             outcomes.add(-1)
     assert outcomes == {-1, 1} or outcomes == {-1, 1, 2}
+
+
+def test_no_damaged_byte_raises_anything_but_our_errors(tmp_path: Path) -> None:
+    rng = random.Random(7)
+    pictures = [jpeg(grey_ramp(number)) for number in range(2)]
+    tags: dict[str, Any] = {"SequenceOfUltrasoundRegions": [region()], "WindowCenter": "100", "WindowWidth": "50"}
+    files = [
+        write_dicom(tmp_path / "jpeg.dcm", pictures, frames=2, syntax=JPEG_BASELINE, FrameTime="40", **tags),
+        cine(tmp_path / "native.dcm", 2, FrameTimeVector=["0", "10"], **tags),
+    ]
+    outcomes = set()
+    for whole in (path.read_bytes() for path in files):
+        for _ in range(300):
+            damaged = bytearray(whole)
+            for _ in range(rng.choice([1, 2, 5])):
+                damaged[rng.randrange(128, min(len(whole), 1400))] = rng.randrange(256)
+            path = tmp_path / "damaged.dcm"
+            path.write_bytes(bytes(damaged))
+            try:
+                with open_dicom(path) as source:
+                    outcomes.add(len(list(source)))
+            except EdgeUsError:
+                outcomes.add(-1)
+    assert outcomes >= {-1, 2}
 
 
 def test_h264_inside_dicom_is_played_with_the_headers_times(tmp_path: Path) -> None:
