@@ -6,5 +6,5 @@ from pathlib import Path
 
 
 def schema_path(name: str) -> Path:
-    """Path of a shipped JSON Schema (draft 2020-12): ``findings-1`` or ``report-1``."""
+    """Path of a shipped JSON Schema (draft 2020-12): ``findings-1``, ``report-1`` or ``evaluation-1``."""
     return Path(__file__).parent / f"{name}.json"
