@@ -1,0 +1,13 @@
+"""The recipes' modules under one name, so that the tests import them like a package."""
+
+from __future__ import annotations
+
+import augment
+import burned_in
+import geometry
+import outlines
+import physics
+import prepare
+import train
+
+__all__ = ["augment", "burned_in", "geometry", "outlines", "physics", "prepare", "train"]
