@@ -53,7 +53,7 @@ def test_a_screen_shows_the_image_where_the_region_says() -> None:
     frame = next(iter(render(PhantomSpec(screen=True, width=800, height=600, frames=1, seed=3))))
     area = frame.region
     inside = frame.image[area.y : area.y + area.height, area.x : area.x + area.width]
-    assert (inside[..., 0] == inside[..., 2]).all()
+    assert (inside[..., 0] == inside[..., 2]).mean() > 0.99  # all but the coloured orientation mark
     assert inside.std() > 20
     assert frame.image.shape == (600, 800, 3)
 

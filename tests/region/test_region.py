@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from edge_us.capture.open import open_source
 from edge_us.colour import to_gray
@@ -21,25 +22,58 @@ LESIONS: tuple[tuple[LesionKind, ...], ...] = (
 )  # fmt: skip
 
 
-def overlap_on_screen(seed: int) -> float:
-    """IoU of found and true region; -1 where the finder was unsure."""
+def screen(seed: int, frames: int = 91) -> PhantomSpec:
+    """The screen of a cart; a shallow image, because synthesis is what takes the time here."""
     width, height = SIZES[(seed // 3) % 4]
     probe = list(Probe)[seed % 3]
-    spec = PhantomSpec(probe, LESIONS[seed % 4], width, height, frames=91, seed=seed, screen=True)
-    finder = RegionFinder()
+    return PhantomSpec(probe, LESIONS[seed % 4], width, height, frames=frames, seed=seed, screen=True, depth_mm=26.0)
+
+
+def to_luma(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
+
+
+def overlap_on_screen(seed: int) -> float:
+    """IoU of found and true region; -1 where the finder was unsure."""
+    spec, finder = screen(seed), RegionFinder()
     for made in render(spec):
-        estimate = finder.update(np.asarray(cv2.cvtColor(made.image, cv2.COLOR_BGR2GRAY), np.uint8))
+        estimate = finder.update(to_luma(made.image))
         if finder.finished:
             break
     if not estimate.confident:
         return -1.0
-    return iou(estimate.rect or Rect(0, 0, width, height), made.region)
+    return iou(estimate.rect or Rect(0, 0, spec.width, spec.height), made.region)
 
 
 @pytest.mark.slow
 def test_the_region_is_found_on_200_seeded_cart_screens() -> None:
-    overlaps = np.array([overlap_on_screen(seed) for seed in range(1000, 1200)])
-    assert overlaps.min() >= 0.95, f"{np.sum(overlaps < 0.95)} below, worst seed {1000 + int(overlaps.argmin())}"
+    # The finder was tuned on seeds 1000 to 1119; none of these was looked at before.
+    overlaps = np.array([overlap_on_screen(seed) for seed in range(5000, 5200)])
+    assert overlaps.min() >= 0.95, f"{np.sum(overlaps < 0.95)} below, worst seed {5000 + int(overlaps.argmin())}"
+
+
+@pytest.mark.parametrize("seed", [7, 8, 9])
+def test_the_noise_of_a_grabber_does_not_hide_where_the_image_is(seed: int) -> None:
+    rng, made = np.random.default_rng(seed), list(render(screen(seed, frames=30)))
+    noisy = [np.clip(to_luma(f.image) + rng.normal(0, 5, f.image.shape[:2]), 0, 255).astype(np.uint8) for f in made]
+    estimate = find_region(noisy)
+    assert estimate.rect is not None
+    assert iou(estimate.rect, made[0].region) >= 0.95
+
+
+def test_a_cart_that_was_frozen_at_first_is_found_once_it_scans() -> None:
+    made = list(render(screen(11, frames=260)))
+    finder = RegionFinder()
+    for _ in range(95):
+        estimate = finder.update(to_luma(made[0].image))
+    assert not estimate.confident
+    assert "unsure" in estimate.reason
+    for frame in made:
+        estimate = finder.update(to_luma(frame.image))
+        if finder.finished:
+            break
+    assert estimate.rect is not None
+    assert iou(estimate.rect, made[0].region) >= 0.95
 
 
 def test_a_still_is_never_certain() -> None:
