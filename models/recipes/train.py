@@ -141,7 +141,7 @@ def main() -> None:
         type=int,
         default=os.cpu_count() or 1,
         help="on the CPU; on a machine that does other work two runs of one thread do more than one run of two "
-        "(2 busy cores, per picture: 43 ms on one thread, 93 to 189 ms on two)",
+        "(2 busy cores, per picture: 43 to 73 ms on one thread, 93 to 189 ms on two)",
     )
     options = parser.parse_args()
 
