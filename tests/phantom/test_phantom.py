@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ from edge_us.capture.open import open_source
 from edge_us.errors import UsageError
 from edge_us.finding import SourceState
 from edge_us.frame import PixelFormat
+from edge_us.phantom import store
 from edge_us.phantom.render import render
 from edge_us.phantom.spec import LesionKind, PhantomSpec, Probe, parse_uri
 from edge_us.phantom.speckle import envelope, point_spread, scatterers
@@ -72,12 +75,55 @@ def test_a_phantom_source_plays_all_frames_and_knows_its_scale(tmp_path: Path, m
         assert all(np.array_equal(a.pixels, b.pixels) for a, b in zip(frames, again, strict=True))
 
 
-def test_a_corrupt_cache_is_made_anew(tmp_path: Path) -> None:
+def _cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def _flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("damage", [_cut, _flip, Path.unlink])
+@pytest.mark.parametrize("suffix", ["npy", "json"])
+def test_a_corrupt_cache_is_made_anew(tmp_path: Path, damage: Callable[[Path], None], suffix: str) -> None:
     spec = PhantomSpec(width=96, height=96, frames=2)
-    images = load_clip(spec, tmp_path).images
-    (stored,) = tmp_path.glob("*.npz")
-    stored.write_bytes(stored.read_bytes()[:500])
+    images = load_clip(spec, tmp_path).images.copy()
+    (stored,) = tmp_path.glob(f"*.{suffix}")
+    damage(stored)
     assert np.array_equal(load_clip(spec, tmp_path).images, images)
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".json", ".npy"]
+
+
+def test_a_kept_phantom_is_not_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = PhantomSpec(width=96, height=96, frames=2)
+    images = load_clip(spec, tmp_path).images.copy()
+    monkeypatch.setattr(store, "render", lambda _: pytest.fail("generated again"))
+    again = load_clip(spec, tmp_path).images
+    assert np.array_equal(again, images)
+    assert not again.flags.writeable
+
+
+def test_without_a_place_to_keep_it_a_phantom_is_still_played(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    assert load_clip(PhantomSpec(width=96, height=96, frames=2), tmp_path / "file").images.shape == (2, 96, 96)
+
+
+def test_the_cache_throws_away_what_was_used_longest_ago(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "MOST_BYTES", 50_000)  # room for two clips of 2 x 96 x 96 beside the newest
+    for seed in range(5):
+        load_clip(PhantomSpec(width=96, height=96, frames=2, seed=seed), tmp_path)
+        for path in tmp_path.glob("*.npy"):
+            os.utime(path, (path.stat().st_atime, path.stat().st_mtime - 10))
+    assert len(list(tmp_path.glob("*.npy"))) == 3
+    assert len(list(tmp_path.glob("*.json"))) == 3
+
+
+def test_a_phantom_too_large_to_keep_says_how_many_frames_are_possible() -> None:
+    with pytest.raises(UsageError, match="GiB") as caught:
+        load_clip(PhantomSpec(width=1920, height=1080, frames=100_000))
+    assert "frames= up to 2071" in caught.value.hint
 
 
 @pytest.mark.parametrize(
