@@ -10,16 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_us.frame import Rect
+from edge_us.phantom.field import GRID_MM
 from edge_us.phantom.probe import Beams, make_beams
 from edge_us.phantom.screen import Layout, compose, make_layout
 from edge_us.phantom.spec import PhantomSpec
 from edge_us.phantom.speckle import envelope, log_compress, point_spread
-from edge_us.phantom.tissue import GRID_MM, Tissue, make_tissue, sweep_reach_mm
+from edge_us.phantom.tissue import Tissue, make_tissue, sweep_reach_mm
 
 DYNAMIC_RANGE_DB = 58.0
 SWEEP_FRAMES = 300
 """Frames of one sweep there and back."""
 ELEVATION_FRAMES = 140
+SHADOW_BLUR_BEAMS = 5
+"""A wide aperture looks around the edge of a shadow."""
+NOISE_DB = -66.0
+NOISE_DB_PER_MM = 0.22
+"""Receiver noise at the skin relative to full scale, and how the time gain compensation raises it with depth."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,7 +62,7 @@ def render(spec: PhantomSpec) -> Iterator[PhantomFrame]:
         position = -reach * float(np.cos(2 * np.pi * moment / SWEEP_FRAMES))
         elevation = 0.9 * float(np.sin(2 * np.pi * moment / ELEVATION_FRAMES))
         contact = not spec.no_contact[0] <= moment < spec.no_contact[1]
-        gray, masks = _scan(beams, tissue, position, elevation, contact)
+        gray, masks = _scan(beams, tissue, position, elevation, contact, moment)
         yield _frame(gray, masks, beams, layout, index)
 
 
@@ -78,7 +84,7 @@ def _frame(
 
 
 def _scan(
-    beams: Beams, tissue: Tissue, position_mm: float, elevation: float, contact: bool
+    beams: Beams, tissue: Tissue, position_mm: float, elevation: float, contact: bool, moment: int
 ) -> tuple[NDArray[np.uint8], list[NDArray[np.bool_]]]:
     """Image the tissue under a probe at ``position_mm``; without contact only reverberations remain."""
     import cv2
@@ -92,12 +98,14 @@ def _scan(
     if contact:
         level = _sample(tissue.level_db, columns, rows)
         excess = _sample(tissue.excess_db_mm, columns, rows)
-        level = level - 2 * step_mm * np.cumsum(excess, axis=0)
+        path = cv2.blur(np.cumsum(excess, axis=0), (SHADOW_BLUR_BEAMS, 1))
+        level = level - 2 * step_mm * np.asarray(path, np.float32)
     else:
         ringing = np.cos(2 * np.pi * beams.range_mm / 1.7) ** 8
         level = np.broadcast_to(-18 - 5.5 * beams.range_mm + 9 * ringing, beams.x_mm.shape)
     amplitude = np.power(10.0, level / 20, dtype=np.float32)
     echo = point_spread(field * amplitude[..., None], beams.axial_px, beams.lateral_px)
+    echo += _receiver_noise(beams, tissue, moment)
     polar = log_compress(envelope(echo) / np.float32(np.sqrt(2)), DYNAMIC_RANGE_DB)
     gray = cv2.remap(polar, beams.map_x, beams.map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
     masks: list[NDArray[np.bool_]] = []
@@ -111,6 +119,16 @@ def _scan(
                 if mask.any():
                     masks.append(mask)
     return np.asarray(gray, np.uint8), masks
+
+
+def _receiver_noise(beams: Beams, tissue: Tissue, moment: int) -> NDArray[np.float32]:
+    """Noise of the electronics, new in every frame: another part of the scatterers' field, taken as it lies."""
+    pool, shape = tissue.noise.reshape(-1), (*beams.x_mm.shape, 2)
+    length = math.prod(shape)
+    start = int(np.random.default_rng([moment, 11]).integers(0, pool.size - length))
+    noise = pool[start : start + length].reshape(shape)
+    gain = np.power(10.0, (NOISE_DB + NOISE_DB_PER_MM * beams.range_mm) / 20, dtype=np.float32)
+    return np.asarray(noise * gain[..., None], np.float32)
 
 
 def _sample(

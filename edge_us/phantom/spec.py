@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, unquote
 from edge_us.errors import UsageError
 
 SCHEME = "phantom:"
-GENERATOR_VERSION = 2
+GENERATOR_VERSION = 3
 """Raised whenever the same spec gives other bytes, so that no stale cache is ever played."""
 
 MIN_SIDE_PX, MAX_SIDE_PX = 96, 4096

@@ -7,16 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_us.phantom.field import GRID_MM, Field, interfaces, smooth_field
+from edge_us.phantom.lesion import grow
 from edge_us.phantom.spec import LesionKind
 from edge_us.phantom.speckle import scatterers
 
-GRID_MM = 0.08
 LESION_SPACING_MM = 45.0
 LARGEST_SEMI_AXIS_MM = 14.0
-BASE_ATTENUATION_DB_MM = 0.35
-"""One way, at the centre frequency; the time gain compensation takes out just this."""
-
-Field = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +25,7 @@ class Tissue:
     level_db : ndarray of float32, shape (rows, columns)
         Echogenicity relative to full scale.
     excess_db_mm : ndarray of float32, shape (rows, columns)
-        Attenuation beyond `BASE_ATTENUATION_DB_MM`, one way.
+        Attenuation, one way, beyond what the time gain compensation takes out.
     noise : ndarray of float32, shape (rows, columns, 4)
         Two independent complex scatterer fields; mixing them moves the scan plane in elevation.
     lesions : ndarray of uint8, shape (rows, columns)
@@ -52,13 +49,13 @@ def make_tissue(
     rows = int(depth_mm / GRID_MM) + 40
     columns = int(2 * (reach + margin) / GRID_MM)
     x0 = -(reach + margin)
-    x = (x0 + np.arange(columns, dtype=np.float32) * GRID_MM)[None, :]
-    z = (np.arange(rows, dtype=np.float32) * GRID_MM)[:, None]
+    x = (x0 + np.arange(columns, dtype=np.float32) * np.float32(GRID_MM))[None, :]
+    z = (np.arange(rows, dtype=np.float32) * np.float32(GRID_MM))[:, None]
     level, excess = _layers(rng, x, z, depth_mm)
     lesions = np.zeros((rows, columns), np.uint8)
     for number, kind in enumerate(kinds):
         center_x = (number - (len(kinds) - 1) / 2) * LESION_SPACING_MM
-        _grow(rng, kind, number + 1, center_x, depth_mm, x, z, level, excess, lesions)
+        grow(rng, kind, number + 1, center_x, depth_mm, x, z, level, excess, lesions)
     return Tissue(level, excess, scatterers(rng, (rows, columns), looks=2), lesions, x0)
 
 
@@ -67,79 +64,57 @@ def sweep_reach_mm(lesions: int, half_width_mm: float) -> float:
     return half_width_mm + LARGEST_SEMI_AXIS_MM + max(lesions - 1, 0) * LESION_SPACING_MM / 2
 
 
-def _smooth(rng: np.random.Generator, shape: tuple[int, int], size_mm: tuple[float, float]) -> Field:
-    """Smooth random field of unit variance with structures of about ``size_mm`` in x and z."""
-    import cv2
-
-    rows = max(4, int(shape[0] * GRID_MM / size_mm[1]) + 3)
-    columns = max(4, int(shape[1] * GRID_MM / size_mm[0]) + 3)
-    coarse = rng.standard_normal((rows, columns), dtype=np.float32)
-    field = np.asarray(cv2.resize(coarse, (shape[1], shape[0]), interpolation=cv2.INTER_CUBIC), np.float32)
-    return field / max(float(field.std()), 1e-6)
-
-
 def _layers(rng: np.random.Generator, x: Field, z: Field, depth_mm: float) -> tuple[Field, Field]:
-    """Skin, subcutaneous fat with ligaments, glandular tissue, retromammary fat and muscle."""
+    """Skin, fat lobules between Cooper's ligaments, glandular tissue, retromammary fat, muscle, chest wall."""
     shape = (z.size, x.size)
     scale = depth_mm / 40.0
-    line = (1, x.size)
-    fat_top = 1.6
-    gland_top = (8.0 + 1.8 * _smooth(rng, line, (18, 1))) * scale
-    gland_bottom = (24.5 + 1.5 * _smooth(rng, line, (25, 1))) * scale
-    muscle_top = gland_bottom + (3.0 + 0.4 * _smooth(rng, line, (20, 1))) * scale
-    texture = _smooth(rng, shape, (3.5, 1.3))
-    wide = _smooth(rng, shape, (14, 6))
-    fine = _smooth(rng, shape, (1.2, 0.7))
-    level = np.full(shape, -37.0, np.float32) + 2.0 * wide + 1.5 * fine
-    gland = (z >= gland_top) & (z < gland_bottom)
-    level = np.where(gland, -26.0 + 3.2 * texture + 2.5 * wide + 1.2 * fine, level)
-    striations = 3.5 * np.sin(2 * np.pi * (z - muscle_top + 0.25 * _smooth(rng, shape, (20, 8))) / 1.5)
-    level = np.where(z >= muscle_top, -35.0 + striations + 2.0 * wide, level)
-    # Cooper's ligaments and fascia: thin bright curves between the layers.
-    ligaments = np.exp(-((np.abs(_smooth(rng, shape, (9, 7))) / 0.06) ** 2))
-    level = np.where((z > fat_top) & (z < gland_top), np.maximum(level, level + 11 * ligaments), level)
-    for border, gain in ((gland_top, 7.0), (muscle_top, 9.0)):
-        level = level + gain * np.exp(-(((z - border) / 0.35) ** 2))
-    level = np.where(z < fat_top, -20.0 + 2.0 * fine, level)
-    excess = np.where(gland, 0.03, 0.0) + 0.02 * wide
-    return level.astype(np.float32), np.broadcast_to(excess, shape).astype(np.float32).copy()
 
+    def noise(x_mm: float, z_mm: float) -> Field:
+        return smooth_field(rng, shape, (x_mm, z_mm))
 
-def _grow(
-    rng: np.random.Generator,
-    kind: LesionKind,
-    number: int,
-    center_x: float,
-    depth_mm: float,
-    x: Field,
-    z: Field,
-    level: Field,
-    excess: Field,
-    lesions: NDArray[np.uint8],
-) -> None:
-    """Put one lesion into the slab, in place."""
-    scale = depth_mm / 40.0
-    center_z = (16.0 + rng.uniform(-1.0, 1.0)) * scale
-    semi_x, semi_z, harmonics = {
-        LesionKind.CYST: (6.0, 4.6, 0.0),
-        LesionKind.BENIGN: (7.5, 4.4, 0.02),
-        LesionKind.MALIGNANT: (5.2, 6.8, 0.12),
-    }[kind]
-    semi_x, semi_z = (side * scale * rng.uniform(0.85, 1.15) for side in (semi_x, semi_z))
-    angle = np.arctan2((z - center_z) / semi_z, (x - center_x) / semi_x)
-    bumps = sum(
-        rng.normal(0, harmonics / np.sqrt(order)) * np.cos(order * angle + rng.uniform(0, 2 * np.pi))
-        for order in range(2, 10)
-    )
-    radius = np.hypot((x - center_x) / semi_x, (z - center_z) / semi_z) / (1 + bumps)
-    edge_mm = (radius - 1) * min(semi_x, semi_z)
-    inside = radius < 1
-    blend = np.clip(0.5 - edge_mm / (0.3 if harmonics < 0.1 else 0.9), 0, 1)
-    inner = {LesionKind.CYST: -75.0, LesionKind.BENIGN: -45.0, LesionKind.MALIGNANT: -48.0}[kind]
-    content = inner + 1.8 * _smooth(rng, level.shape, (2.5, 1.5))
-    level[...] = level * (1 - blend) + content * blend
-    rim_db, rim_mm = (4.0, 0.25) if kind is not LesionKind.MALIGNANT else (5.0, 0.9)
-    level += (rim_db * np.exp(-(((edge_mm - rim_mm) / rim_mm) ** 2)) * (radius > 1)).astype(np.float32)
-    loss = {LesionKind.CYST: -0.3, LesionKind.BENIGN: -0.12, LesionKind.MALIGNANT: 0.75}[kind]
-    excess[...] = np.where(inside, loss, excess)
-    lesions[inside] = number
+    def border(depth: float, broad_mm: float, broad: float, fine_mm: float, fine: float) -> Field:
+        line = (1, x.size)
+        wave = broad * smooth_field(rng, line, (broad_mm, 1)) + fine * smooth_field(rng, line, (fine_mm, 1))
+        return np.asarray(depth + wave, np.float32)
+
+    skin = border(1.5, 18, 0.08, 5, 0.03)
+    fat = scale * border(8.0, 16, 1.6, 5, 0.4)
+    gland = scale * border(25.0, 25, 1.3, 7, 0.3)
+    retro = gland + scale * np.abs(border(2.6, 20, 0.4, 6, 0.1))
+    muscle = scale * border(36.0, 40, 0.9, 12, 0.1)
+
+    wide, fine = noise(14, 6), noise(1.2, 0.7)
+    # Ligaments are the zeros of a broad field: thin sheets of even thickness, bright where the beam meets them.
+    lobules = noise(11 * scale, 5 * scale) + 0.22 * noise(3.0, 1.6)
+    septa = np.maximum(interfaces(lobules, 0.2, 0.9), 0.7 * interfaces(noise(13, 4), 0.16, 1.2))
+    fat_db = -40.0 + 1.3 * wide + 1.2 * fine + 15.0 * septa
+    strands = np.maximum(interfaces(noise(7, 1.7), 0.15, 0.7), interfaces(noise(5, 1.9), 0.15, 0.7))
+    ducts = np.maximum(noise(5, 1.8) - 0.9, 0.0)
+    gland_db = -31.0 + 2.4 * wide + 2.2 * noise(3.5, 1.3) + fine - 3.0 * ducts + 8.0 * strands
+    fibres = interfaces(noise(14, 1.0) + 0.1 * wide, 0.15, 1.5)
+    muscle_db = -39.0 + 1.5 * wide + 9.0 * fibres
+    wall_db = -43.0 + 2.0 * wide - 0.5 * np.maximum(z - muscle, 0.0)
+
+    level = np.broadcast_to(-23.0 + fine, shape).astype(np.float32).copy()
+    excess = np.full(shape, 0.02, np.float32)
+    ragged = fat + 0.35 * scale * noise(3.0, 1.5)
+    for start, soft_mm, layer_db, loss in (
+        (skin, 0.2, fat_db, -0.04),
+        (ragged, 0.5, gland_db, 0.03),
+        (gland, 0.4, fat_db, -0.04),
+        (retro, 0.3, muscle_db, 0.02),
+        (muscle, 0.3, wall_db, 0.10),
+    ):
+        inside = np.clip((z - start) / np.float32(soft_mm) + np.float32(0.5), 0.0, 1.0)
+        level += inside * (layer_db - level)
+        excess += inside * (np.float32(loss) - excess)
+    for depth, gain, thick_mm in (
+        (np.float32(0.12), 9.0, 0.14),
+        (skin, 8.0, 0.14),
+        (gland, 6.0, 0.2),
+        (retro, 11.0, 0.2),
+        (muscle, 20.0, 0.3),
+    ):
+        sheen = 0.82 + 0.18 * smooth_field(rng, (1, x.size), (4, 1))
+        level += np.float32(gain) * sheen * np.exp(-(((z - depth) / np.float32(thick_mm)) ** 2))
+    return level, (excess + 0.012 * wide).astype(np.float32)

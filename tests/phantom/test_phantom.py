@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -14,6 +15,7 @@ from edge_us.errors import UsageError
 from edge_us.finding import SourceState
 from edge_us.frame import PixelFormat
 from edge_us.phantom import store
+from edge_us.phantom.clip import _box
 from edge_us.phantom.render import render
 from edge_us.phantom.spec import LesionKind, PhantomSpec, Probe, parse_uri
 from edge_us.phantom.speckle import envelope, point_spread, scatterers
@@ -36,12 +38,43 @@ def test_the_mask_lies_on_a_dark_lesion_that_comes_and_goes(probe: Probe, kind: 
     middle = made[75]
     assert len(middle.masks) == 1
     mask = middle.masks[0]
+    ring = cv2.dilate(mask.astype(np.uint8), np.ones((31, 31), np.uint8)).astype(bool) & ~mask & (middle.image > 0)
+    assert middle.image[mask].mean() < 0.65 * middle.image[ring].mean()
     area = middle.region
-    inside = np.zeros_like(mask)
-    inside[area.y : area.y + area.height, area.x : area.x + area.width] = True
-    around = inside & ~mask & (middle.image > 0)
-    assert middle.image[mask].mean() < 0.6 * middle.image[around].mean()
-    assert 0.01 < mask.sum() / inside.sum() < 0.3
+    assert 0.01 < mask.sum() / (area.width * area.height) < 0.3
+
+
+def _below(kind: LesionKind, seed: int) -> float:
+    """Mean grey below the lesion relative to that at the same depth beside it."""
+    made = list(render(PhantomSpec(lesions=(kind,), width=480, height=360, frames=76, seed=seed)))[75]
+    x1, _, x2, y2 = _box(made.masks[0])
+    inset = (x2 - x1) // 4
+    rows = made.image[y2 + 10 : y2 + 70].astype(float)
+    beside = np.concatenate([rows[:, : max(x1 - 30, 1)], rows[:, x2 + 30 :]], axis=1)
+    return float(rows[:, x1 + inset : x2 - inset].mean() / beside.mean())
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_cyst_enhances_and_a_malignant_lesion_shadows_what_lies_below(seed: int) -> None:
+    assert _below(LesionKind.CYST, seed) > 1.1
+    assert _below(LesionKind.MALIGNANT, seed) < 0.8
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+def test_a_benign_lesion_is_wider_than_tall_and_a_malignant_one_taller_than_wide(seed: int) -> None:
+    for kind, taller in ((LesionKind.BENIGN, False), (LesionKind.MALIGNANT, True)):
+        made = list(render(PhantomSpec(lesions=(kind,), width=240, height=180, frames=76, seed=seed)))[75]
+        x1, y1, x2, y2 = _box(made.masks[0])
+        assert (y2 - y1 > x2 - x1) == taller
+
+
+def test_a_frozen_picture_stands_still_and_in_the_air_only_the_near_field_rings() -> None:
+    spec = PhantomSpec(width=240, height=180, frames=12, seed=4, freeze=(3, 7), no_contact=(8, 10))
+    images = [frame.image.astype(float) for frame in render(spec)]
+    assert all(np.array_equal(images[3], image) for image in images[4:7])
+    assert not np.array_equal(images[6], images[7])
+    assert images[9][:10].mean() > 60
+    assert images[9][90:].mean() < 0.15 * images[7][90:].mean()
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others() -> None:

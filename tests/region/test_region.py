@@ -26,7 +26,7 @@ def screen(seed: int, frames: int = 91) -> PhantomSpec:
     """The screen of a cart; a shallow image, because synthesis is what takes the time here."""
     width, height = SIZES[(seed // 3) % 4]
     probe = list(Probe)[seed % 3]
-    return PhantomSpec(probe, LESIONS[seed % 4], width, height, frames=frames, seed=seed, screen=True, depth_mm=26.0)
+    return PhantomSpec(probe, LESIONS[seed % 4], width, height, frames=frames, seed=seed, screen=True, depth_mm=23.0)
 
 
 def to_luma(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
