@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.rtsp import Serve, rtsp_servers
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -17,3 +20,9 @@ def shared_dir() -> Path:
     if not (folder / "clips").is_dir():
         pytest.skip(f"real recordings are not at {folder} (set EDGE_US_SHARED)")
     return folder
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Starts real RTSP servers; skips where gst-rtsp-server is not installed."""
+    yield from rtsp_servers()

@@ -35,17 +35,24 @@ class Outputs:
 
     def write(self, frame: Frame, result: FrameResult, picture: Picture | None) -> None:
         """Hand one shown frame to every working sink."""
-        for sink in tuple(self._working):
-            try:
-                sink.write(frame, result, picture)
-            except EdgeUsError as error:
-                self._give_up(sink, error)
+        self._write(tuple(self._working), frame, result, picture)
+
+    def write_picture(self, frame: Frame, result: FrameResult, picture: Picture) -> None:
+        """Hand a picture of an earlier frame to the sinks that show pictures; it is no shown frame of its own."""
+        self._write(tuple(sink for sink in self._working if sink.needs_picture), frame, result, picture)
 
     def close(self) -> None:
         """Finish all sinks; a failure to finish is remembered like any other."""
         for sink in self._all:
             try:
                 sink.close()
+            except EdgeUsError as error:
+                self._give_up(sink, error)
+
+    def _write(self, sinks: tuple[Sink, ...], frame: Frame, result: FrameResult, picture: Picture | None) -> None:
+        for sink in sinks:
+            try:
+                sink.write(frame, result, picture)
             except EdgeUsError as error:
                 self._give_up(sink, error)
 

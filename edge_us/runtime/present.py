@@ -49,3 +49,28 @@ def present(
             reason=f"the newest result is older than {max_age_ms:g} ms",
         )
     return shown
+
+
+def present_again(last: Frame, state: SourceState, now_ns: int) -> tuple[Frame, FrameResult]:
+    """Return what is shown while no frame comes: the last picture, without findings, and how old it is.
+
+    Parameters
+    ----------
+    last : Frame
+        The last one that was shown.
+    state : SourceState
+        What the source is in instead of running.
+    now_ns : int
+        Monotonic time.
+
+    Returns
+    -------
+    Frame
+        ``last`` at the stream time that it is by now, so that a recording lasts as long as the interruption.
+    FrameResult
+        ``ai_state`` OFF with the picture's age as the reason.
+    """
+    waited_ns = max(0, now_ns - last.captured_ns)
+    reason = f"last picture {waited_ns / 1e9:.1f} s ago"
+    again = replace(last, pts_ns=last.pts_ns + waited_ns)
+    return again, FrameResult(None, None, state, AiState.OFF, reason=reason, shown_ns=now_ns)

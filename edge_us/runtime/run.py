@@ -15,7 +15,7 @@ from edge_us.runtime.analyser import Analyser
 from edge_us.runtime.ledger import Ledger, RecentFps
 from edge_us.runtime.machine import cpu_ns
 from edge_us.runtime.outputs import Outputs
-from edge_us.runtime.present import present
+from edge_us.runtime.present import present, present_again
 from edge_us.runtime.report import build_report, write_report
 from edge_us.runtime.worker import InferenceWorker
 
@@ -120,13 +120,17 @@ class Run:
         if wait_ms is None:
             wait_ms = 1e3 / (source.info.fps or DEFAULT_FPS)
         worker = InferenceWorker(analyser, self._count)
+        last: Frame | None = None
         try:
             while source.state not in (SourceState.ENDED, SourceState.FAILED):
                 frame = source.read(READ_TIMEOUT_S)
                 if frame is None:
                     if self.stopped:
                         return
+                    if last is not None and source.state is not SourceState.RUNNING:
+                        self._show_again(last, source.state, outputs, overlay, model)
                     continue
+                last = frame
                 self._ledger.captured += 1
                 worker.offer(frame)
                 newest, failure = worker.newest(frame.index, frame.captured_ns + int(wait_ms * 1e6))
@@ -143,13 +147,19 @@ class Run:
         for name, duration_ns in stages_ns.items():
             self._ledger.stage(name, duration_ns)
 
+    def _show_again(self, last: Frame, state: SourceState, outputs: Outputs, overlay: Overlay, model: str) -> None:
+        """While no frame comes, say so in the picture: a screen that just stands looks like a quiet scan."""
+        if not outputs.need_picture:
+            return
+        frame, result = present_again(last, state, time.monotonic_ns())
+        outputs.write_picture(frame, result, overlay.draw(frame, result, self._hud(model)))
+
     def _show(self, frame: Frame, result: FrameResult, outputs: Outputs, overlay: Overlay, model: str) -> None:
         ledger = self._ledger
         picture = None
         started_ns = time.monotonic_ns()
         if outputs.need_picture:
-            hud = Hud(self._fps, sum(ledger.dropped.values()), ledger.skipped, model)
-            picture = overlay.draw(frame, result, hud)
+            picture = overlay.draw(frame, result, self._hud(model))
             drawn_ns = time.monotonic_ns()
             ledger.stage("overlay", drawn_ns - started_ns)
             started_ns = drawn_ns
@@ -158,6 +168,9 @@ class Run:
         ledger.stage("sinks", done_ns - started_ns)
         ledger.show(frame.captured_ns, done_ns, own_result=result.frame_index == frame.index)
         self._fps = self._recent.tick(done_ns)
+
+    def _hud(self, model: str) -> Hud:
+        return Hud(self._fps, sum(self._ledger.dropped.values()), self._ledger.skipped, model)
 
     def _finish(
         self,

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -21,35 +21,7 @@ from edge_us.capture.source import Source, SourceKind
 from edge_us.errors import InputError
 from edge_us.finding import SourceState
 from edge_us.frame import ColorRange, Frame, PixelFormat
-
-Serve = Callable[..., "subprocess.Popen[str]"]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@pytest.fixture
-def serve() -> Iterator[Serve]:
-    servers: list[subprocess.Popen[str]] = []
-
-    def start(port: int, *credentials: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "tests.capture.rtsp_server", str(port), *credentials]
-        server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        servers.append(server)
-        assert server.stdout is not None
-        if server.stdout.readline().strip() != "ready":
-            pytest.skip("gst-rtsp-server is not installed (gir1.2-gst-rtsp-server-1.0)")
-        return server
-
-    yield start
-    for server in servers:
-        server.kill()
-        server.wait()
-        if server.stdout is not None:
-            server.stdout.close()
+from tests.rtsp import Serve, free_port
 
 
 def read_until(source: Source, done: Callable[[Frame | None], bool], limit_s: float) -> Frame | None:
