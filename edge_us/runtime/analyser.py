@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from edge_us.tracking.tracker import Tracker
 
 
+INTERRUPTION_NS = 1_000_000_000
+"""Stream time without a frame after which the probe may be anywhere: a track from before says nothing."""
+INTERRUPTION_INTERVALS = 5
+"""An interruption is also this many times the interval before it, so that a slow source is not one for ever."""
+
+
 class RegionPolicy(str, Enum):
     """Where the image region comes from."""
 
@@ -63,6 +69,8 @@ class Analyser:
         self._found: Rect | None = None
         self._size: tuple[int, int] | None = None
         self._last_index: int | None = None
+        self._last_pts_ns: int | None = None
+        self._interval_ns = 0
         self.region_note = policy.value
         """How the region was come by, in words, for the report."""
 
@@ -79,6 +87,8 @@ class Analyser:
             self._finder, self._found = None, None
             if self._tracker is not None:
                 self._tracker.reset()
+        if self._interrupted(frame) and self._tracker is not None:
+            self._tracker.reset()
         region = self.region_of(frame)
         findings = self._detector.detect(frame, region)
         if self._tracker is not None:
@@ -92,6 +102,15 @@ class Analyser:
             ai_state=AiState.ON,
             findings=findings,
         )
+
+    def _interrupted(self, frame: Frame) -> bool:
+        """Whether frames were missing before this one for so long that nothing follows from the last."""
+        if self._last_pts_ns is None:
+            self._last_pts_ns = frame.pts_ns
+            return False
+        gap, usual = frame.pts_ns - self._last_pts_ns, self._interval_ns
+        self._last_pts_ns, self._interval_ns = frame.pts_ns, gap
+        return gap > max(INTERRUPTION_NS, INTERRUPTION_INTERVALS * usual)
 
     def region_of(self, frame: Frame) -> Rect | None:
         """The image region to look at; None is the whole picture."""

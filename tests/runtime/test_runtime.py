@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from edge_us.runtime.outputs import Outputs
 from edge_us.runtime.present import present
 from edge_us.runtime.slot import Slot
 from edge_us.runtime.worker import InferenceWorker
+from edge_us.tracking.tracker import Tracker
 
 MS = 1_000_000
 
@@ -170,3 +172,31 @@ def test_a_sink_that_dies_stops_alone() -> None:
     assert (dying.written, healthy.written) == (2, 5)
     assert [error.message for error in outputs.failures] == ["disk full"]
     assert outputs.need_picture
+
+
+class StillDetector:
+    """Sees the same lesion on every frame."""
+
+    stages_ns: Mapping[str, int] = {"infer": 1}
+
+    def detect(self, frame: Frame, region: Rect | None) -> tuple[Finding, ...]:
+        return (replace(result(frame.index).findings[0], track=None),)
+
+
+def tracks_at(seconds: list[float]) -> list[int | None]:
+    """The track shown on each of the frames with these stream times, None where there is none yet."""
+    watching = Analyser(StillDetector(), Tracker(0.5, on_frames=2), RegionPolicy.FULL)
+    shown = []
+    for index, second in enumerate(seconds):
+        findings = watching.analyse(replace(frame(index), pts_ns=int(second * 1e9))).findings
+        shown.append(findings[0].track if findings else None)
+    return shown
+
+
+def test_a_track_does_not_outlive_an_interruption_of_the_source() -> None:
+    assert tracks_at([0, 0.04, 0.08, 2.0, 2.04, 2.08]) == [None, 1, 1, None, 2, 2]
+
+
+def test_a_short_stall_or_a_slow_source_is_no_interruption() -> None:
+    assert tracks_at([0, 0.04, 0.08, 0.9, 0.94]) == [None, 1, 1, 1, 1]
+    assert tracks_at([0, 2, 4, 6]) == [None, None, 1, 1]
