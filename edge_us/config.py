@@ -45,8 +45,9 @@ class RunConfig(BaseModel):
         None,
         ge=0.0,
         le=1.0,
-        description="Score from which a lesion is shown; default the model's own threshold.",
+        description="Score from which a lesion is shown; default that of the calibration, else the model's own.",
     )
+    calibration: Path | None = Field(None, description="Score calibration made by `edge-us calibrate scores`.")
     region: str = Field(
         "auto",
         description="Image region of the screen: auto, full, or X,Y,W,H in px. auto takes what the source "

@@ -22,8 +22,9 @@ def evaluate_command(
     threads: int | None = typer.Option(None, min=1, help="Inference threads; default all cores."),
     region: str = typer.Option("auto", help="Image region: auto, full, or X,Y,W,H in px."),
     min_score: float | None = typer.Option(
-        None, min=0.0, max=1.0, help="Operating threshold; default the model's own."
+        None, min=0.0, max=1.0, help="Operating threshold; default that of the calibration, else the model's own."
     ),
+    calibration: Path | None = typer.Option(None, help="Score calibration made by `edge-us calibrate scores`."),
     limit: int | None = typer.Option(None, min=1, help="Only so many pictures, drawn at random: for a quick look."),
     seed: int = typer.Option(0, help="Seed of the resamples and of --limit."),
     report: Path | None = typer.Option(None, help="Write all numbers here (JSON)."),
@@ -32,7 +33,7 @@ def evaluate_command(
     """Measure a model on labelled stills, each number with its 95 % interval over patients."""
     from edge_us.evaluate import evaluate
 
-    _check_outputs(manifest, {"report": report, "html": html})
+    check_outputs(manifest, {"report": report, "html": html})
     result = evaluate(
         manifest,
         split,
@@ -42,9 +43,10 @@ def evaluate_command(
         threads=threads,
         region=region,
         threshold=min_score,
+        calibration=calibration,
         limit=limit,
         seed=seed,
-        progress=_progress if sys.stderr.isatty() else None,
+        progress=show_progress if sys.stderr.isatty() else None,
     )
     if report is not None:
         result.write_report(report)
@@ -83,7 +85,7 @@ def _text(value: Mapping[str, Any]) -> str:
     return f"{value['value']:.3f}{interval}"
 
 
-def _check_outputs(manifest: Path, outputs: Mapping[str, Path | None]) -> None:
+def check_outputs(manifest: Path, outputs: Mapping[str, Path | None]) -> None:
     """Refuse outputs that cannot be written before minutes are spent on measuring."""
     for option, path in outputs.items():
         if path is None:
@@ -94,7 +96,8 @@ def _check_outputs(manifest: Path, outputs: Mapping[str, Path | None]) -> None:
             raise UsageError(f"--{option} would overwrite the manifest", "Choose another file.")
 
 
-def _progress(done: int, total: int) -> None:
+def show_progress(done: int, total: int) -> None:
+    """Count the pictures on a terminal."""
     if done % 10 == 0 or done == total:
         end = "\r\x1b[K" if done == total else ""
         print(f"\r{done} of {total} images", end=end, file=sys.stderr, flush=True)

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_us.errors import PipelineError, UsageError
 from edge_us.evaluate.bootstrap import CONFIDENCE, RESAMPLES
-from edge_us.evaluate.manifest import Manifest, read_manifest
+from edge_us.evaluate.manifest import Case, Manifest, read_manifest
 from edge_us.evaluate.matching import IOU_THRESHOLDS, SPECK_SHARE
 from edge_us.evaluate.observe import Observation, Progress, observe_all
 from edge_us.evaluate.summary import Bootstrap, Sample, metrics, strata, stratum_metrics
 from edge_us.inference.backend import BackendName, Precision
 
 if TYPE_CHECKING:
+    from edge_us.inference.backend import BackendInfo
+    from edge_us.inference.model import Model
     from edge_us.runtime.analyser import Analyser
 
 SCHEMA = "edge-us/evaluation/1"
@@ -61,6 +63,7 @@ def evaluate(
     threads: int | None = None,
     region: str = "auto",
     threshold: float | None = None,
+    calibration: Path | None = None,
     limit: int | None = None,
     seed: int = 0,
     resamples: int = RESAMPLES,
@@ -85,7 +88,9 @@ def evaluate(
     region : str
         ``auto``, ``full`` or ``X,Y,W,H``.
     threshold : float, optional
-        Operating threshold; default the model's own.
+        Operating threshold; default that of the calibration, else the model's own.
+    calibration : Path, optional
+        Score calibration from ``edge-us calibrate scores``.
     limit : int, optional
         Only so many pictures, drawn at random with ``seed``: for a quick look, not for a report.
     seed : int
@@ -100,9 +105,6 @@ def evaluate(
     EdgeUsError
         The manifest, a picture, the model or the backend cannot be used; the message says which.
     """
-    from edge_us.inference.backends import open_backend
-    from edge_us.inference.model import load_model
-
     if limit is not None and limit < 1:
         raise UsageError(f"cannot evaluate {limit} pictures", "Give a limit of at least 1.")
     if resamples < 100:
@@ -112,15 +114,10 @@ def evaluate(
     if limit is not None and limit < len(cases):
         chosen = sorted(random.Random(seed).sample(range(len(cases)), limit))
         cases = [cases[index] for index in chosen]
-    loaded = load_model(model)
-    at = loaded.threshold if threshold is None else threshold
-    engine = open_backend(loaded, backend, precision, threads)
-    try:
-        analyser = _analyser(region, loaded, engine, min(SCORE_FLOOR, at))
-        observations = observe_all(cases, analyser, at, progress)
-        info = engine.info
-    finally:
-        engine.close()
+    loaded, info, observations = observe_manifest(
+        cases, model, backend, precision, threads, region, threshold, calibration, progress
+    )
+    at = loaded.threshold
     bootstrap = Bootstrap(resamples, seed)
     sample = Sample(observations, at, bootstrap)
     report: dict[str, Any] = {
@@ -130,6 +127,7 @@ def evaluate(
             "name": loaded.name,
             "sha256": loaded.sha256,
             "threshold": at,
+            "score_temperature": loaded.score_temperature,
             "input_size": list(loaded.input_size),
         },
         "backend": {"name": info.name, "precision": info.precision, "device": info.device},
@@ -145,6 +143,41 @@ def evaluate(
         "strata": _strata(observations, rows, at, bootstrap),
     }
     return Evaluation(report, sample)
+
+
+def observe_manifest(
+    cases: Sequence[Case],
+    model: str,
+    backend: BackendName,
+    precision: Precision,
+    threads: int | None,
+    region: str,
+    threshold: float | None,
+    calibration: Path | None,
+    progress: Progress | None,
+) -> tuple[Model, BackendInfo, list[Observation]]:
+    """Look at all cases with all scores kept; parameters as for `evaluate`.
+
+    Returns
+    -------
+    Model
+        With the operating threshold and score temperature that were used.
+    BackendInfo
+    list of Observation
+    """
+    from edge_us.calibrate.score_calibration import calibrated
+    from edge_us.inference.backends import open_backend
+    from edge_us.inference.model import load_model
+
+    loaded = calibrated(load_model(model), calibration)
+    if threshold is not None:
+        loaded = replace(loaded, threshold=threshold)
+    engine = open_backend(loaded, backend, precision, threads)
+    try:
+        analyser = _analyser(region, loaded, engine, min(SCORE_FLOOR, loaded.threshold))
+        return loaded, engine.info, observe_all(cases, analyser, loaded.threshold, progress)
+    finally:
+        engine.close()
 
 
 def _analyser(region: str, model: Any, engine: Any, floor: float) -> Analyser:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_us.calibrate.temperature import temper
 from edge_us.colour import to_bgr, to_gray
 from edge_us.finding import Finding, FindingKind
 from edge_us.frame import Frame, Rect
@@ -29,7 +30,7 @@ class Detector:
     backend : Backend
         Compiled from the same model.
     floor : float
-        Lowest score that is returned.
+        Lowest score that is returned, after the model's temperature.
     nms_iou : float
         Overlap from which the weaker of two boxes goes.
     """
@@ -37,7 +38,10 @@ class Detector:
     def __init__(self, model: Model, backend: Backend, floor: float, nms_iou: float = NMS_IOU) -> None:
         self._model = model
         self._backend = backend
+        # The network's own score that this comes from; decoding cuts there, before anything dear.
         self._floor = floor
+        if model.score_temperature != 1:
+            self._floor = float(temper(floor, 1 / model.score_temperature))
         self._nms_iou = nms_iou
         self._letterbox: Letterbox | None = None
         self._input: NDArray[np.uint8] | None = None
@@ -84,6 +88,9 @@ class Detector:
         model = self._model
         prototypes = heads[model.prototype_output][0]
         found = select(heads[1 - model.prototype_output][0], model.head, len(model.classes), self._floor, self._nms_iou)
+        scores = found.scores
+        if model.score_temperature != 1:
+            scores = temper(scores, model.score_temperature).astype(np.float32)
         width, height = size
         boxes = letterbox.to_frame(found.boxes)
         # Edge boxes are clipped, never dropped: a lesion at the margin reaches past it by a fraction of a pixel.
@@ -95,8 +102,6 @@ class Detector:
                 score=float(score),
                 contour=mask_contour(box, coefficients, prototypes, letterbox, size),
             )
-            for box, score, label, coefficients in zip(
-                boxes, found.scores, found.classes, found.coefficients, strict=True
-            )
+            for box, score, label, coefficients in zip(boxes, scores, found.classes, found.coefficients, strict=True)
             if box[2] > box[0] and box[3] > box[1]
         )

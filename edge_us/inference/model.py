@@ -40,6 +40,8 @@ class Model:
         Which of the two outputs holds the mask prototypes.
     threshold : float
         Score from which a finding is shown.
+    score_temperature : float
+        Divides the logit of every score; 1 leaves the network's own.
     licence, data_rights : str
         As the manifest says; "unknown" for a user's own file.
     """
@@ -56,6 +58,7 @@ class Model:
     threshold: float
     licence: str
     data_rights: str
+    score_temperature: float = 1.0
 
 
 def load_model(name_or_path: str) -> Model:

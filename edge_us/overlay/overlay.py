@@ -135,7 +135,7 @@ class Overlay:
         for finding, text in zip(findings, texts, strict=True):
             mask = text_mask(text, layout.font_px)
             previous = None if finding.track is None else self._places.get(finding.track)
-            placed = place_label(mask.shape[::-1], finding.box, taken, area, reach + 3, previous)
+            placed = place_label((mask.shape[1], mask.shape[0]), finding.box, taken, area, reach + 3, previous)
             if placed is None:
                 continue
             label, place = placed

@@ -18,7 +18,8 @@ def smooth_field(rng: np.random.Generator, shape: tuple[int, int], size_mm: tupl
     columns = max(4, int(shape[1] * GRID_MM / size_mm[0]) + 3)
     coarse = rng.standard_normal((rows, columns), dtype=np.float32)
     # Twice over: cubic interpolation alone leaves the coarse grid visible in the zeros of the field.
-    middle = cv2.GaussianBlur(cv2.resize(coarse, None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC), (0, 0), 1.2)
+    finer = cv2.resize(coarse, None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC)
+    middle = np.asarray(cv2.GaussianBlur(finer, (0, 0), 1.2), np.float32)
     field = np.asarray(cv2.resize(middle, (shape[1], shape[0]), interpolation=cv2.INTER_CUBIC), np.float32)
     return np.asarray(field / np.float32(max(float(np.std(middle)), 1e-6)), np.float32)
 

@@ -12,6 +12,7 @@ import os
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,7 +96,8 @@ def _write(path: Path, spec: PhantomSpec) -> Clip:
         # Not np.lib.format.open_memmap: writing into holes of a full disk is a SIGBUS, a write() is an OSError.
         with partial.open("wb") as file:
             header = {"descr": "|u1", "fortran_order": False, "shape": _shape(spec)}
-            np.lib.format.write_array_header_1_0(file, header)
+            write_header: Any = np.lib.format.write_array_header_1_0  # untyped before numpy 2.3
+            write_header(file, header)
             checksum, region, scale = 0, Rect(0, 0, 0, 0), 0.0
             for frame in render(spec):
                 data = frame.image.tobytes()

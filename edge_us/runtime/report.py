@@ -35,7 +35,12 @@ def build_report(
         "schema": SCHEMA,
         "source": source,
         "mode": mode,
-        "model": {"name": model.name, "sha256": model.sha256, "threshold": threshold},
+        "model": {
+            "name": model.name,
+            "sha256": model.sha256,
+            "threshold": threshold,
+            "score_temperature": model.score_temperature,
+        },
         "backend": {"name": backend.name, "precision": backend.precision, "device": backend.device},
         "region": region,
         "frames": {

@@ -52,6 +52,7 @@ class Run:
         self._fps: float | None = None
 
     def __iter__(self) -> Iterator[tuple[Frame, FrameResult]]:
+        from edge_us.calibrate.score_calibration import calibrated
         from edge_us.capture.open import open_source
         from edge_us.inference.backends import open_backend
         from edge_us.inference.model import load_model
@@ -59,7 +60,7 @@ class Run:
 
         config = self.config
         check_outputs(config)
-        model = load_model(config.model)
+        model = calibrated(load_model(config.model), config.calibration)
         backend = open_backend(model, config.backend, config.precision, config.threads)
         threshold = model.threshold if config.min_score is None else config.min_score
         try:

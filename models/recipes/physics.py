@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from outlines import Gray
 
 LEVELS_PER_DB = 255 / 60
@@ -136,5 +136,5 @@ def compress(gray: Gray, quality: int) -> Gray:
     return np.asarray(decoded, np.uint8)
 
 
-def _to_gray(levels: NDArray[np.float32]) -> Gray:
-    return np.clip(levels, 0, 255).astype(np.uint8)
+def _to_gray(levels: ArrayLike) -> Gray:
+    return np.clip(np.asarray(levels, np.float32), 0, 255).astype(np.uint8)

@@ -93,7 +93,8 @@ def test_weights_give_what_copying_the_drawn_pictures_gives() -> None:
     rng = np.random.default_rng(4)
     pictures = 30
     lesions = rng.integers(0, 3, pictures).tolist()
-    scores, hits = [], []
+    scores: list[NDArray[np.float64]] = []
+    hits: list[NDArray[np.bool_]] = []
     for count in lesions:
         found = rng.integers(0, 6)
         each = np.sort(rng.random(found))[::-1]

@@ -54,7 +54,7 @@ def test_the_contour_surrounds_the_lesion_two_to_five_pixels_outside() -> None:
     near = (distance > 0) & (distance < 9)
     bright = near & (difference > 40)
     assert set(np.unique(angle[near])) == set(np.unique(angle[bright]))
-    assert 2 <= np.median(distance[bright]) <= 5
+    assert 2 <= np.median(np.asarray(distance[bright], np.float32)) <= 5
     assert distance[(difference > 0) & near].min() >= 1.0
 
 

@@ -1,0 +1,1 @@
+"""Fitting a model's numbers to the place where it is used."""
