@@ -55,3 +55,9 @@ def available_elements() -> frozenset[str]:
     gst = load_gst()
     factories = gst.Registry.get().get_feature_list(gst.ElementFactory)
     return frozenset(factory.get_name() for factory in factories)
+
+
+def gst_version() -> tuple[int, int]:
+    """Major and minor version of GStreamer."""
+    major, minor, _, _ = load_gst().version()
+    return int(major), int(minor)

@@ -17,6 +17,8 @@ QUEUE = 4
 BLOCK_TIMEOUT_S = 20.0
 """Longest that a picture may wait for room before the pipeline counts as hung."""
 POLL_S = 0.0005
+LEAST_STEP_NS = 1_000_000
+"""Least time between two pictures. Less is no step at all in a file's own ticks, and some players drop the picture."""
 
 
 class BackPressure(str, Enum):
@@ -88,7 +90,7 @@ class Feed:
             raise PipelineError(f"{what}: {error}", "See `edge-us doctor` for missing elements.") from None
         self._source = self._pipeline.get_by_name("in")
         self._caps = ""
-        self._last_pts_ns = -1
+        self._last_pts_ns = -LEAST_STEP_NS
         if self._pipeline.set_state(self._gst.State.PLAYING) == self._gst.StateChangeReturn.FAILURE:
             reason = self._bus_error() or "it does not start"
             self.stop()
@@ -109,7 +111,7 @@ class Feed:
             self._source.set_property("caps", self._gst.Caps.from_string(caps))
             self._caps = caps
         buffer = picture_buffer(self._gst, picture)
-        self._last_pts_ns = max(pts_ns, self._last_pts_ns + 1)
+        self._last_pts_ns = max(pts_ns, self._last_pts_ns + LEAST_STEP_NS)
         buffer.pts = self._last_pts_ns
         buffer.duration = int(1e9 / fps)
         self._source.emit("push-buffer", buffer)

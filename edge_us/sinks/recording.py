@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edge_us.capture.gst import available_elements
+from edge_us.capture.gst import available_elements, gst_version
 from edge_us.errors import MissingDependencyError, PipelineError
 from edge_us.finding import FrameResult
 from edge_us.frame import Frame
 from edge_us.overlay.picture import Picture
 from edge_us.sinks.feed import BackPressure, Feed
+from edge_us.sinks.fragments import RunMerger
 
 FRAGMENT_MS = 500
 """Length of a fragment: what a SIGKILL can cost."""
@@ -23,6 +24,8 @@ ENCODERS = {
     "openh264enc": "openh264enc bitrate=8000000 gop-size={gop} complexity=low",
 }
 """Encoders, best first."""
+ONE_RUN_SINCE = (1, 22)
+"""GStreamer version from which a fragment has a single track run; before, `RunMerger` sees to it."""
 PRESET = "ultrafast"
 QUALITY = 21
 """Measured on 150 frames of an 800x600 phantom (2 cores, one run): ultrafast at 21 costs 2.1 CPU ms per frame at
@@ -40,13 +43,21 @@ def recording_pipeline(path: Path, fps: float, elements: frozenset[str]) -> str:
     encoder = next((text for name, text in ENCODERS.items() if name in elements), None)
     if encoder is None:
         raise MissingDependencyError("no H.264 encoder is installed", "sudo apt-get install gstreamer1.0-plugins-ugly")
-    gop = max(1, round(fps * FRAGMENT_MS / 1000))
+    gop = _pictures_per_fragment(fps)
     place = str(path).replace("\\", "\\\\").replace('"', '\\"')
     return (
         f"appsrc name=in format=time max-bytes=0 ! {encoder.format(gop=gop, preset=PRESET, quality=QUALITY)} "
         f"! h264parse ! mp4mux fragment-duration={FRAGMENT_MS} streamable=true "
         f'! filesink name=out buffer-mode=unbuffered sync=false location="{place}"'
     )
+
+
+def _pictures_per_fragment(fps: float) -> int:
+    return max(1, round(fps * FRAGMENT_MS / 1000))
+
+
+def _merger(path: Path) -> RunMerger | None:
+    return RunMerger(path) if gst_version() < ONE_RUN_SINCE else None
 
 
 class Recording:
@@ -91,6 +102,8 @@ class Recording:
                 f"cannot write the recording {path}: {error.strerror}", "Choose a writable place."
             ) from None
         self._feed: Feed | None = Feed(pipeline, f"recording {path}", policy)
+        self._merger = _merger(path)
+        self._pictures = 0
 
     @property
     def dropped(self) -> int:
@@ -115,6 +128,9 @@ class Recording:
             self._feed = self._open_next_part()
         self._size = size
         self._feed.push(picture, frame.pts_ns - self._first_pts_ns, self._fps)
+        self._pictures += 1
+        if self._pictures % _pictures_per_fragment(self._fps) == 0:
+            self._merge_runs()
 
     def close(self) -> None:
         """Finish the file."""
@@ -131,6 +147,17 @@ class Recording:
             feed, self._feed = self._feed, None
             self._lost += feed.dropped
             feed.finish()
+            self._merge_runs()
+
+    def _merge_runs(self) -> None:
+        if self._merger is None:
+            return
+        try:
+            self._merger.step()
+        except OSError as error:
+            raise PipelineError(
+                f"recording {self._paths[-1]} stopped: {error.strerror}", "Check free space and permissions."
+            ) from None
 
     def _pipeline(self, path: Path) -> str:
         return recording_pipeline(path, self._fps, available_elements())
@@ -140,4 +167,5 @@ class Recording:
         while (path := self._path.with_stem(f"{self._path.stem}-{number}")).exists():
             number += 1
         self._paths.append(path)
+        self._merger = _merger(path)
         return Feed(self._pipeline(path), f"recording {path}", self._policy)

@@ -90,8 +90,9 @@ def test_rtsp_logs_in_and_keeps_the_secret(serve: Serve) -> None:
         open_source(f"rtsp://us:wrongsecret@127.0.0.1:{port}/live", connect_timeout_s=10)
     assert time.monotonic() - started < 4
     assert "wrongsecret" not in caught.value.message
-    with pytest.raises(InputError, match="nowhere cannot be opened"):
-        open_source(f"rtsp://us:se%2Fcr%40et@127.0.0.1:{port}/nowhere", connect_timeout_s=10)
+    # GStreamer before 1.22 does not tell "not found" from a server that may yet come up.
+    with pytest.raises(InputError, match=r"nowhere (cannot be opened|delivered no picture)"):
+        open_source(f"rtsp://us:se%2Fcr%40et@127.0.0.1:{port}/nowhere", connect_timeout_s=4)
 
 
 def test_a_server_that_is_not_there_is_an_error_within_the_timeout_and_keeps_the_secret() -> None:
