@@ -25,34 +25,44 @@ def evaluate_command(
         None, min=0.0, max=1.0, help="Operating threshold; default that of the calibration, else the model's own."
     ),
     calibration: Path | None = typer.Option(None, help="Score calibration made by `edge-us calibrate scores`."),
+    video: bool = typer.Option(
+        False,
+        "--video",
+        help="The manifest lists sequences (dataset, clip, masks, label, group, fps, split, synthetic).",
+    ),
     limit: int | None = typer.Option(None, min=1, help="Only so many pictures, drawn at random: for a quick look."),
     seed: int = typer.Option(0, help="Seed of the resamples and of --limit."),
     report: Path | None = typer.Option(None, help="Write all numbers here (JSON)."),
     html: Path | None = typer.Option(None, help="Write numbers, curves and worst cases here (one HTML file)."),
 ) -> None:
-    """Measure a model on labelled stills, each number with its 95 % interval over patients."""
+    """Measure a model on labelled stills or sequences, each number with its 95 % interval over patients."""
     from edge_us.evaluate import evaluate
+    from edge_us.evaluate.video.evaluation import VideoEvaluation, evaluate_video
 
     check_outputs(manifest, {"report": report, "html": html})
-    result = evaluate(
-        manifest,
-        split,
-        model,
-        backend=backend,
-        precision=precision,
-        threads=threads,
-        region=region,
-        threshold=min_score,
-        calibration=calibration,
-        limit=limit,
-        seed=seed,
-        progress=show_progress if sys.stderr.isatty() else None,
+    if video and limit is not None:
+        raise UsageError("--limit draws pictures, not sequences", "Leave it out, or choose a --split.")
+    settings: dict[str, Any] = {
+        "backend": backend,
+        "precision": precision,
+        "threads": threads,
+        "region": region,
+        "threshold": min_score,
+        "calibration": calibration,
+        "seed": seed,
+        "progress": show_progress if sys.stderr.isatty() else None,
+    }
+    result = (
+        evaluate_video(manifest, split, model, **settings)
+        if video
+        else evaluate(manifest, split, model, limit=limit, **settings)
     )
     if report is not None:
         result.write_report(report)
     if html is not None:
         result.write_html(html)
-    for line in summary(result.report):
+    lines = video_summary(result.report) if isinstance(result, VideoEvaluation) else summary(result.report)
+    for line in lines:
         typer.echo(line)
 
 
@@ -78,6 +88,26 @@ def summary(report: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def video_summary(report: Mapping[str, Any]) -> list[str]:
+    """The lines that are printed of an evaluation on sequences."""
+    counts, model, backend = report["counts"], report["model"], report["backend"]
+    tracks = report["false_positive_tracks_per_minute"]
+    wait = report["seconds_to_detect"]["median"]
+    values = [
+        ("lesions found", report["lesion_sensitivity"]),
+        *[(f"false tracks per minute, >= {least} s", value) for least, value in tracks.items()],
+        ("normal frames with a finding", report["normal_frames_with_findings"]),
+        ("on/off changes per second", report["flicker_per_second"]),
+    ]
+    return [
+        f"{model['name']} ({backend['name']} {backend['precision']}) on {counts['clips']} clips, "
+        f"{counts['minutes']:.1f} minutes, {counts['lesions']} lesions, {counts['groups']} groups",
+        *([] if report["note"] is None else [f"note: {report['note']}"]),
+        *[f"{name:36} {_text(value)}" for name, value in values],
+        f"{'seconds to detect, median':36} {'-' if wait is None else f'{wait:.2f}'}",
+    ]
+
+
 def _text(value: Mapping[str, Any]) -> str:
     if value["value"] is None:
         return "-"
@@ -100,4 +130,4 @@ def show_progress(done: int, total: int) -> None:
     """Count the pictures on a terminal."""
     if done % 10 == 0 or done == total:
         end = "\r\x1b[K" if done == total else ""
-        print(f"\r{done} of {total} images", end=end, file=sys.stderr, flush=True)
+        print(f"\r{done} of {total}", end=end, file=sys.stderr, flush=True)

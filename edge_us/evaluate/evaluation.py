@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge_us.errors import PipelineError, UsageError
+from edge_us.errors import UsageError
 from edge_us.evaluate.bootstrap import CONFIDENCE, RESAMPLES
 from edge_us.evaluate.manifest import Case, Manifest, read_manifest
 from edge_us.evaluate.matching import IOU_THRESHOLDS, SPECK_SHARE
 from edge_us.evaluate.observe import Observation, Progress, observe_all
+from edge_us.evaluate.output import write_text
 from edge_us.evaluate.summary import Bootstrap, Sample, metrics, strata, stratum_metrics
 from edge_us.inference.backend import BackendName, Precision
 
@@ -44,13 +45,13 @@ class Evaluation:
 
     def write_report(self, path: Path) -> None:
         """Write the report as JSON."""
-        _write(path, json.dumps(self.report, indent=1, ensure_ascii=False) + "\n")
+        write_text(path, json.dumps(self.report, indent=1, ensure_ascii=False) + "\n")
 
     def write_html(self, path: Path) -> None:
         """Write the self-contained page with curves and pictures."""
         from edge_us.evaluate.page import build_page
 
-        _write(path, build_page(self))
+        write_text(path, build_page(self))
 
 
 def evaluate(
@@ -206,10 +207,3 @@ def _strata(
         kind: {value: stratum_metrics(Sample(members, threshold, bootstrap)) for value, members in values.items()}
         for kind, values in strata(observations, manifest).items()
     }
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise PipelineError(f"cannot write {path}: {error.strerror}", "Choose another place.") from None

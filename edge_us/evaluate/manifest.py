@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,8 @@ REQUIRED = ("dataset", "image", "mask", "label", "group", "flags", "split")
 LABELS = ("benign", "malignant", "normal")
 AXILLA = "axilla"
 """Flag of pictures of the armpit: they show nodes, not breast lesions, and are left out of lesion reports."""
+NumberedRow = tuple[int, dict[str, str]]
+"""Line in the file, and the row by column."""
 HINT = "The manifest is a CSV file with the columns dataset, image, mask, label, group, flags and split."
 
 
@@ -96,11 +98,8 @@ def read_manifest(path: Path, split: str | None = None) -> Manifest:
     UsageError
         No row has this split.
     """
-    rows, sha256 = _read_rows(path)
-    chosen = [(number, row) for number, row in rows if split is None or row["split"] == split]
-    if not chosen:
-        known = ", ".join(sorted({row["split"] for _, row in rows})) or "none"
-        raise UsageError(f"no row of {path} has the split {split!r}", f"Splits in this manifest: {known}.")
+    rows, sha256 = read_rows(path, REQUIRED, HINT)
+    chosen = rows_of_split(path, rows, split)
     flags_known: dict[str, frozenset[str]] = {}
     for _, row in rows:
         flags_known[row["dataset"]] = flags_known.get(row["dataset"], frozenset()) | _flags(row)
@@ -135,28 +134,50 @@ def read_details(folder: Path) -> dict[str, dict[str, str]]:
     return found
 
 
-def _read_rows(path: Path) -> tuple[list[tuple[int, dict[str, str]]], str]:
+def read_rows(path: Path, required: Sequence[str], hint: str) -> tuple[list[NumberedRow], str]:
+    """All rows of a CSV manifest with their line numbers, and the sha256 of the file.
+
+    Raises
+    ------
+    InputError
+        It cannot be read, is empty, or lacks one of the required columns; ``hint`` says what it should look like.
+    """
     try:
         data = path.read_bytes()
         text = data.decode("utf-8-sig")
     except OSError as error:
-        raise InputError(f"cannot read the manifest {path}: {error.strerror}", HINT) from None
+        raise InputError(f"cannot read the manifest {path}: {error.strerror}", hint) from None
     except UnicodeDecodeError:
-        raise InputError(f"the manifest {path} is not UTF-8 text", HINT) from None
+        raise InputError(f"the manifest {path} is not UTF-8 text", hint) from None
     try:
         reader = csv.DictReader(text.splitlines())
         columns = reader.fieldnames or []
-        missing = [name for name in REQUIRED if name not in columns]
+        missing = [name for name in required if name not in columns]
         if missing:
-            raise InputError(f"the manifest {path} lacks the columns {', '.join(missing)}", HINT)
+            raise InputError(f"the manifest {path} lacks the columns {', '.join(missing)}", hint)
         rows = [
             (number, {name: (row.get(name) or "").strip() for name in columns}) for number, row in enumerate(reader, 2)
         ]
     except csv.Error as error:
-        raise InputError(f"the manifest {path} is not CSV: {error}", HINT) from None
+        raise InputError(f"the manifest {path} is not CSV: {error}", hint) from None
     if not rows:
-        raise InputError(f"the manifest {path} has no rows", HINT)
+        raise InputError(f"the manifest {path} has no rows", hint)
     return rows, hashlib.sha256(data).hexdigest()
+
+
+def rows_of_split(path: Path, rows: Sequence[NumberedRow], split: str | None) -> list[NumberedRow]:
+    """The rows of one split, all rows if it is None.
+
+    Raises
+    ------
+    UsageError
+        No row has this split; the hint names those that there are.
+    """
+    chosen = [(number, row) for number, row in rows if split is None or row["split"] == split]
+    if not chosen:
+        known = ", ".join(sorted({row["split"] for _, row in rows})) or "none"
+        raise UsageError(f"no row of {path} has the split {split!r}", f"Splits in this manifest: {known}.")
+    return chosen
 
 
 def _case(path: Path, number: int, row: dict[str, str], details: dict[str, dict[str, str]]) -> Case:

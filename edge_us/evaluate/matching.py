@@ -35,18 +35,32 @@ def lesions_of(mask: NDArray[np.bool_]) -> tuple[Lesion, ...]:
     ----------
     mask : ndarray of bool, shape (height, width)
     """
+    return number_lesions(mask)[0]
+
+
+def number_lesions(mask: NDArray[np.bool_]) -> tuple[tuple[Lesion, ...], NDArray[np.uint8]]:
+    """`lesions_of`, and where each of them lies.
+
+    Returns
+    -------
+    lesions : tuple of Lesion
+        Largest first; at most 255.
+    labels : ndarray of uint8, shape (height, width)
+        1 on the pixels of the first lesion, 2 on those of the second and so on, 0 elsewhere.
+    """
     import cv2
 
-    count, _, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
-    if count < 2:
-        return ()
-    rows = stats[1:][np.argsort(-stats[1:, cv2.CC_STAT_AREA], kind="stable")]
-    found = []
-    for index, (x, y, width, height, area) in enumerate(rows.tolist()):
+    count, components, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    order = 1 + np.argsort(-stats[1:, cv2.CC_STAT_AREA], kind="stable")
+    found: list[Lesion] = []
+    numbers = np.zeros(count, np.uint8)
+    for index in order[:255]:
+        x, y, width, height, area = stats[index].tolist()
         share = area / mask.size
-        if index == 0 or share >= SPECK_SHARE:
+        if not found or share >= SPECK_SHARE:
             found.append(Lesion((float(x), float(y), float(x + width), float(y + height)), share))
-    return tuple(found)
+            numbers[index] = len(found)
+    return tuple(found), np.asarray(numbers[components], np.uint8)
 
 
 def box_iou(boxes: Floats, others: Floats) -> Floats:

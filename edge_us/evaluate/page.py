@@ -7,6 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from edge_us.evaluate.classification import reliability, roc
+from edge_us.evaluate.html import both, document, interval, number, table
 from edge_us.evaluate.pictures import Exhibit, worst_false_alarms, worst_misses
 from edge_us.evaluate.plots import curve, histogram
 from edge_us.evaluate.summary import detected_lesions
@@ -14,15 +15,6 @@ from edge_us.evaluate.summary import detected_lesions
 if TYPE_CHECKING:
     from edge_us.evaluate.evaluation import Evaluation
 
-STYLE = """
-body{font:15px/1.5 system-ui,sans-serif;color:#222;max-width:1100px;margin:2rem auto;padding:0 1rem}
-h1{font-size:1.5rem;margin-bottom:0}h2{font-size:1.15rem;margin-top:2rem}
-.notice{color:#c2410c;font-weight:600}.quiet{color:#555;font-size:.9em}
-table{border-collapse:collapse;margin:.5rem 0}th,td{padding:.2rem .7rem;text-align:left;border-bottom:1px solid #ddd}
-td{font-variant-numeric:tabular-nums;vertical-align:top}td .quiet{white-space:nowrap}.scroll{overflow-x:auto}
-.row{display:flex;flex-wrap:wrap;gap:1rem}figure{margin:0;max-width:300px}figcaption{font-size:.8em;color:#555;
-overflow-wrap:anywhere}img{display:block;max-width:100%}
-"""
 HEADINGS = {
     "images": "images",
     "lesions": "lesions",
@@ -43,7 +35,7 @@ def build_page(evaluation: Evaluation) -> str:
     parts = [
         _head(report),
         "<h2>Numbers</h2>",
-        _table(["metric", "value", "95 % interval"], _main_rows(report)),
+        table(["metric", "value", "95 % interval"], _main_rows(report)),
         "<h2>Curves</h2>",
         f'<div class="row">{"".join(_charts(evaluation))}</div>',
         "<h2>Strata</h2>",
@@ -59,11 +51,7 @@ def build_page(evaluation: Evaluation) -> str:
         "IoU 0.5 is a false alarm too.</p>",
         _gallery(worst_false_alarms(sample.observations, threshold)),
     ]
-    title = escape(f"Evaluation of {report['model']['name']}")
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        f"<style>{STYLE}</style></head><body>{''.join(parts)}</body></html>\n"
-    )
+    return document(f"Evaluation of {report['model']['name']}", parts)
 
 
 def _head(report: Mapping[str, Any]) -> str:
@@ -99,13 +87,13 @@ def _main_rows(report: Mapping[str, Any]) -> list[list[str]]:
         ("Dice, lesion images with an overlapping outline", report["segmentation"]["dice_detected"]),
         ("normal images left quiet", report["normals"]["specificity"]),
     ]
-    rows = [[escape(name), _number(value), _interval(value)] for name, value in named]
+    rows = [[escape(name), number(value), interval(value)] for name, value in named]
     classified = report["classification"]
     if classified is None:
         rows.append(["classification", "-", escape(report["classification_reason"])])
     else:
         names = ("auc", "sensitivity", "specificity", "ece", "brier")
-        rows += [[f"malignancy: {name}", _number(classified[name]), _interval(classified[name])] for name in names]
+        rows += [[f"malignancy: {name}", number(classified[name]), interval(classified[name])] for name in names]
     return rows
 
 
@@ -154,10 +142,10 @@ def _strata(kinds: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[str]:
     for kind in sorted(kinds, key=lambda kind: (kind != "dataset", kind)):
         values = kinds[kind]
         rows = [
-            [escape(value), *[str(m[name]) if isinstance(m[name], int) else _both(m[name]) for name in HEADINGS]]
+            [escape(value), *[str(m[name]) if isinstance(m[name], int) else both(m[name]) for name in HEADINGS]]
             for value, m in values.items()
         ]
-        tables.append(f'<div class="scroll">{_table([escape(kind), *HEADINGS.values()], rows)}</div>')
+        tables.append(f'<div class="scroll">{table([escape(kind), *HEADINGS.values()], rows)}</div>')
     return tables
 
 
@@ -173,22 +161,3 @@ def _gallery(exhibits: Sequence[Exhibit]) -> str:
 
 def _figure(caption: str, svg: str) -> str:
     return f'<figure style="max-width:none">{svg}<figcaption>{escape(caption)}</figcaption></figure>'
-
-
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    head = "".join(f"<th>{each}</th>" for each in headings)
-    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def _number(value: Mapping[str, Any]) -> str:
-    return "-" if value["value"] is None else f"{value['value']:.3f}"
-
-
-def _interval(value: Mapping[str, Any]) -> str:
-    return "-" if value["ci95"] is None else f"{value['ci95'][0]:.3f} to {value['ci95'][1]:.3f}"
-
-
-def _both(value: Mapping[str, Any]) -> str:
-    interval = "" if value["ci95"] is None else f'<br><span class="quiet">{_interval(value)}</span>'
-    return _number(value) + interval

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from edge_us.config import Mode, RunConfig, parse_region
 from edge_us.errors import UsageError
-from edge_us.runtime.analyser import Analyser, RegionPolicy
+from edge_us.runtime.analyser import Analyser, FrameDetector, RegionPolicy
 from edge_us.runtime.outputs import Outputs
 
 if TYPE_CHECKING:
@@ -50,8 +50,18 @@ def check_outputs(config: RunConfig) -> None:
             raise UsageError(f"--{option}: {path} is not writable", "Choose another place.")
 
 
-def build_analyser(config: RunConfig, model: Model, backend: Backend, kind: SourceKind, threshold: float) -> Analyser:
-    """Detector, tracker and region policy as configured; stills are not tracked."""
+def build_analyser(
+    config: RunConfig,
+    model: Model,
+    backend: Backend,
+    kind: SourceKind,
+    threshold: float,
+    detector: FrameDetector | None = None,
+) -> Analyser:
+    """Detector, tracker and region policy as configured; stills are not tracked.
+
+    ``detector`` stands in for the one over ``model`` and ``backend``: evaluation listens to it.
+    """
     from edge_us.capture.source import SourceKind
     from edge_us.inference.detector import Detector
     from edge_us.tracking.tracker import Tracker
@@ -62,7 +72,7 @@ def build_analyser(config: RunConfig, model: Model, backend: Backend, kind: Sour
     floor = threshold if tracker is None else tracker.floor
     given = parse_region(config.region)
     policy = {"full": RegionPolicy.FULL, "auto": RegionPolicy.DECLARED_OR_FOUND}.get(config.region, RegionPolicy.GIVEN)
-    return Analyser(Detector(model, backend, floor), tracker, policy, given)
+    return Analyser(detector or Detector(model, backend, floor), tracker, policy, given)
 
 
 def build_outputs(config: RunConfig, fps: float, mode: Mode) -> tuple[Outputs, Overlay]:

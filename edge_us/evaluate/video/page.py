@@ -1,0 +1,103 @@
+"""The self-contained HTML page of an evaluation on sequences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+from edge_us.evaluate.html import both, document, interval, number, table
+
+
+def build_page(report: Mapping[str, Any]) -> str:
+    """Return the page as one HTML text that loads nothing.
+
+    Parameters
+    ----------
+    report : mapping
+        Schema ``edge-us/video-evaluation/1``.
+    """
+    parts = [
+        _head(report),
+        "<h2>Numbers</h2>",
+        table(["metric", "value", "95 % interval"], [[name, number(v), interval(v)] for name, v in _named(report)]),
+        _ultradet(report["ultradet"]),
+        "<h2>Data sets</h2>",
+        '<div class="scroll">',
+        table(
+            ["data set", "clips", "lesions", *[name for name, _ in _named(report)]],
+            [
+                [
+                    escape(name),
+                    str(found["counts"]["clips"]),
+                    str(found["counts"]["lesions"]),
+                    *[both(value) for _, value in _named(found)],
+                ]
+                for name, found in report["datasets"].items()
+            ],
+        ),
+        "</div><h2>Clips</h2>",
+        '<div class="scroll">',
+        table(
+            [
+                "clip",
+                "frames",
+                "lesions found",
+                "seconds to detect",
+                "on/off changes",
+                "false tracks ≥ 0 / 0.2 / 0.5 / 1 s",
+            ],
+            [_clip(row) for row in report["clips"]],
+        ),
+        "</div>",
+    ]
+    return document(f"Video evaluation of {report['model']['name']}", parts)
+
+
+def _head(report: Mapping[str, Any]) -> str:
+    model, backend, counts = report["model"], report["backend"], report["counts"]
+    note = "" if report["note"] is None else f'<p class="notice">{escape(report["note"])}</p>'
+    return (
+        f"<h1>Video evaluation of {escape(model['name'])}</h1>"
+        '<p class="notice">Research use only. Not for diagnosis.</p>'
+        f"{note}<p>{counts['clips']} clips, {counts['minutes']:.1f} minutes, {counts['lesions']} lesions, "
+        f"{counts['groups']} groups; threshold {model['threshold']:g}, {escape(backend['name'])} "
+        f"{escape(backend['precision'])}.</p>"
+        f'<p class="quiet">manifest {escape(report["manifest"]["name"])}, '
+        f"split {escape(str(report['manifest']['split'] or 'all rows'))}</p>"
+    )
+
+
+def _named(report: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    tracks = report["false_positive_tracks_per_minute"]
+    return [
+        ("lesions found", report["lesion_sensitivity"]),
+        *[(f"false tracks per minute, at least {least} s", value) for least, value in tracks.items()],
+        ("lesion-free clips: frames with a finding", report["normal_frames_with_findings"]),
+        ("seconds to detect, mean", report["seconds_to_detect"]["mean"]),
+        ("on/off changes per second on a found lesion", report["flicker_per_second"]),
+    ]
+
+
+def _ultradet(rows: Mapping[str, Any]) -> str:
+    cells = [
+        [recall, *("-" if row[name] is None else f"{row[name]:.3f}" for name in ("score", "false_tracks_per_minute"))]
+        for recall, row in rows.items()
+    ]
+    return (
+        "<h2>By UltraDet's definition</h2>"
+        '<p class="quiet">The detector\'s own boxes, without hysteresis, at the score that hits this share of all '
+        "lesion boxes; false tracks per 1800 frames.</p>" + table(["recall", "score", "false tracks per minute"], cells)
+    )
+
+
+def _clip(row: Mapping[str, Any]) -> list[str]:
+    waits = ", ".join("missed" if wait is None else f"{wait:.2f}" for wait in row["seconds_to_detect"])
+    return [
+        escape(row["clip"]) + (" (synthetic)" if row["synthetic"] else ""),
+        str(row["frames"]),
+        f"{row['found']} of {row['lesions']}",
+        waits or "-",
+        str(row["changes"]),
+        " / ".join(str(count) for count in row["false_positive_tracks"].values()),
+    ]
