@@ -27,6 +27,15 @@ class Mode(str, Enum):
     """Every frame waits for its own inference; nothing is skipped or dropped."""
 
 
+class Analysable(str, Enum):
+    """Whether pictures are judged before anything is concluded from them."""
+
+    AUTO = "auto"
+    """Colour Doppler, dual views, frozen pictures and lost contact are named; outlines only, nothing concluded."""
+    OFF = "off"
+    """Every picture is taken for live B-mode."""
+
+
 class RunConfig(BaseModel):
     """Everything that ``edge-us run`` can be told."""
 
@@ -52,6 +61,11 @@ class RunConfig(BaseModel):
         "auto",
         description="Image region of the screen: auto, full, or X,Y,W,H in px. auto takes what the source "
         "itself declares (DICOM, phantom), else finds it.",
+    )
+    analysable: Analysable = Field(
+        Analysable.AUTO,
+        description="auto names pictures that nothing may be concluded from (colour Doppler, dual view, frozen, no "
+        "contact); off takes every picture for live B-mode.",
     )
     record: Path | None = Field(None, description="Write the annotated video here (fragmented MP4, H.264).")
     findings: Path | None = Field(None, description="Write one JSON object per shown frame here (JSON Lines).")

@@ -56,7 +56,12 @@ class AiState(str, Enum):
     STALE = "stale"
     """The newest result is older than the limit and is therefore not drawn."""
     NOT_ANALYSABLE = "not_analysable"
-    """The picture is not B-mode tissue in contact (colour Doppler, dual view, freeze, no contact)."""
+    """The picture is not moving B-mode tissue in contact (colour Doppler, dual view, freeze, no contact). Outlines may
+    still be shown, but nothing is concluded from them: no malignancy, no measurement."""
+
+
+SHOWING = frozenset({AiState.ON, AiState.NOT_ANALYSABLE})
+"""States in which a result may carry findings."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,7 +115,7 @@ class FrameResult:
     source_state : SourceState
     ai_state : AiState
     findings : tuple of Finding
-        Empty unless ``ai_state`` is ON.
+        Empty unless ``ai_state`` is one of `SHOWING`.
     reason : str
         Why ``ai_state`` is not ON; empty when it is.
     shown_ns : int or None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from edge_us.config import Mode, RunConfig, load_config
+from edge_us.config import Analysable, Mode, RunConfig, load_config
 from edge_us.errors import ExitCode
 from edge_us.inference.backend import BackendName, Precision
 
@@ -34,6 +34,7 @@ def run_command(
     min_score: float | None = typer.Option(None, help=_help("min_score")),
     calibration: Path | None = typer.Option(None, help=_help("calibration")),
     region: str | None = typer.Option(None, help=_help("region")),
+    analysable: Analysable | None = typer.Option(None, help=_help("analysable")),
     record: Path | None = typer.Option(None, help=_help("record")),
     findings: Path | None = typer.Option(None, help=_help("findings")),
     report: Path | None = typer.Option(None, help=_help("report")),
@@ -57,6 +58,7 @@ def run_command(
         "min_score": min_score,
         "calibration": calibration,
         "region": region,
+        "analysable": analysable,
         "record": record,
         "findings": findings,
         "report": report,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 
-from edge_us.finding import AiState, FrameResult, SourceState
+from edge_us.finding import SHOWING, AiState, FrameResult, SourceState
 from edge_us.overlay.picture import Hud
 from edge_us.overlay.text import line_height, line_width, shorten, wrap
 
@@ -39,8 +39,8 @@ _SOURCE_WORDS = {
 
 
 def may_draw(result: FrameResult) -> bool:
-    """Whether findings may be drawn: the AI is on, and the age of its result is known."""
-    return result.ai_state is AiState.ON and result.age_ms is not None
+    """Whether findings may be drawn: the AI's state allows it, and the age of its result is known."""
+    return result.ai_state in SHOWING and result.age_ms is not None
 
 
 def status_rows(result: FrameResult) -> tuple[Status, ...]:
@@ -54,6 +54,8 @@ def status_rows(result: FrameResult) -> tuple[Status, ...]:
         rows.append(Status(f"STALE{age}", Severity.WARNING))
     elif result.ai_state is AiState.NOT_ANALYSABLE:
         rows.append(Status(f"NOT ANALYSABLE{reason}", Severity.WARNING))
+        if result.findings and result.age_ms is None:
+            rows.append(Status("NOT DRAWN: result of unknown age", Severity.WARNING))
     elif result.ai_state is AiState.OFF:
         rows.append(Status(f"AI OFF{reason}", Severity.ERROR))
     elif result.findings and result.age_ms is None:
@@ -64,7 +66,7 @@ def status_rows(result: FrameResult) -> tuple[Status, ...]:
 def number_texts(result: FrameResult, hud: Hud) -> tuple[str, ...]:
     """The AI's being on, then the numbers, the most important first; unknown ones as a dash."""
     fps = "-" if hud.fps is None else f"{hud.fps:.0f}" if hud.fps >= 9.95 else f"{hud.fps:.1f}"
-    age = result.age_ms if result.ai_state is AiState.ON else None
+    age = result.age_ms if result.ai_state in SHOWING else None
     return (
         *(("AI ON",) if result.ai_state is AiState.ON else ()),
         f"{fps} fps",

@@ -43,7 +43,7 @@ class Overlay:
     def draw(self, frame: Frame, result: FrameResult, hud: Hud) -> Picture:
         """Compose one picture.
 
-        Nothing is drawn over the image unless ``result.ai_state`` is ON and the result's age is known
+        Nothing is drawn over the image unless ``result.ai_state`` allows it and the result's age is known
         (``result.shown_ns`` set): a result never appears on another frame without its age being known.
 
         Parameters

@@ -10,6 +10,7 @@ from edge_us.finding import AiState, Finding, FrameResult, SourceState
 from edge_us.frame import Frame, Rect
 
 if TYPE_CHECKING:
+    from edge_us.analysable.judge import Judge
     from edge_us.region.finder import RegionFinder
     from edge_us.tracking.tracker import Tracker
 
@@ -42,7 +43,7 @@ class FrameDetector(Protocol):
 
 
 class Analyser:
-    """The way of one frame through region crop, network, decoding and tracking.
+    """The way of one frame through region crop, network, decoding, tracking and the verdict on the picture itself.
 
     Parameters
     ----------
@@ -52,6 +53,8 @@ class Analyser:
     policy : RegionPolicy
     given : Rect or None
         The region for `RegionPolicy.GIVEN`.
+    judge : Judge or None
+        Says which pictures are not analysable; None takes all of them.
     """
 
     def __init__(
@@ -60,11 +63,13 @@ class Analyser:
         tracker: Tracker | None,
         policy: RegionPolicy,
         given: Rect | None = None,
+        judge: Judge | None = None,
     ) -> None:
         self._detector = detector
         self._tracker = tracker
         self._policy = policy
         self._given = given
+        self._judge = judge
         self._finder: RegionFinder | None = None
         self._found: Rect | None = None
         self._size: tuple[int, int] | None = None
@@ -91,6 +96,11 @@ class Analyser:
             self._tracker.reset()
         region = self.region_of(frame)
         findings = self._detector.detect(frame, region)
+        cause = None if self._judge is None else self._judge.judge(frame, region, region_known=self._knows(region))
+        if cause is not None and not cause.shows_tissue:
+            findings = ()
+            if self._tracker is not None:
+                self._tracker.reset()
         if self._tracker is not None:
             elapsed = 1 if self._last_index is None else max(1, frame.index - self._last_index)
             findings = self._tracker.update(findings, elapsed)
@@ -99,8 +109,9 @@ class Analyser:
             frame_index=frame.index,
             captured_ns=frame.captured_ns,
             source_state=SourceState.RUNNING,
-            ai_state=AiState.ON,
+            ai_state=AiState.ON if cause is None else AiState.NOT_ANALYSABLE,
             findings=findings,
+            reason="" if cause is None else cause.value,
         )
 
     def _interrupted(self, frame: Frame) -> bool:
@@ -124,6 +135,10 @@ class Analyser:
             self.region_note = "declared by the source"
             return frame.geometry.region
         return self._find_region(frame)
+
+    def _knows(self, region: Rect | None) -> bool:
+        """Whether the region is the image and nothing else; an unsure finder leaves panels in the picture."""
+        return region is not None or self._policy is RegionPolicy.FULL or self._tracker is None
 
     def _find_region(self, frame: Frame) -> Rect | None:
         from edge_us.colour import to_gray

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_us.config import Mode, RunConfig, parse_region
+from edge_us.config import Analysable, Mode, RunConfig, parse_region
 from edge_us.errors import UsageError
 from edge_us.runtime.analyser import Analyser, FrameDetector, RegionPolicy
 from edge_us.runtime.outputs import Outputs
@@ -72,7 +72,12 @@ def build_analyser(
     floor = threshold if tracker is None else tracker.floor
     given = parse_region(config.region)
     policy = {"full": RegionPolicy.FULL, "auto": RegionPolicy.DECLARED_OR_FOUND}.get(config.region, RegionPolicy.GIVEN)
-    return Analyser(detector or Detector(model, backend, floor), tracker, policy, given)
+    judge = None
+    if config.analysable is Analysable.AUTO:
+        from edge_us.analysable.judge import Judge
+
+        judge = Judge(stills=tracker is None)
+    return Analyser(detector or Detector(model, backend, floor), tracker, policy, given, judge)
 
 
 def build_outputs(config: RunConfig, fps: float, mode: Mode) -> tuple[Outputs, Overlay]:

@@ -31,7 +31,7 @@ def present(
     Returns
     -------
     FrameResult
-        With findings only when ``ai_state`` is ON.
+        With findings only when ``ai_state`` is one of `finding.SHOWING`.
     """
     if failure:
         return FrameResult(None, None, state, AiState.OFF, reason=failure, shown_ns=now_ns)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_us.errors import PipelineError
-from edge_us.finding import AiState, Finding, FrameResult, Unknown, Value
+from edge_us.finding import SHOWING, AiState, Finding, FrameResult, Unknown, Value
 from edge_us.frame import Frame
 from edge_us.overlay.picture import Picture
 
@@ -42,12 +42,11 @@ def to_record(frame: Frame, result: FrameResult, *, deterministic: bool = False)
         "source_state": result.source_state.value,
         "ai_state": result.ai_state.value,
     }
-    on = result.ai_state is AiState.ON
-    if not on:
+    if result.ai_state is not AiState.ON:
         record["ai_reason"] = result.reason or "no reason given"
     record["result_frame"] = result.frame_index
     record["age_ms"] = age_ms
-    record["findings"] = [_finding(found) for found in result.findings] if on else []
+    record["findings"] = [_finding(found) for found in result.findings] if result.ai_state in SHOWING else []
     return record
 
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from edge_us.finding import AiState, FindingKind, SourceState
+from edge_us.finding import SHOWING, AiState, FindingKind, SourceState
 from edge_us.frame import FULL_RANGE, Colorimetry, ColorMatrix, ColorRange, Frame, Geometry, PixelFormat
 from edge_us.overlay.hud import layout_for
 from edge_us.overlay.overlay import Overlay, label_text
@@ -64,10 +64,11 @@ def test_the_line_reads_on_black_and_on_white_tissue() -> None:
         assert difference.max() > 90, f"at level {level}"
 
 
-def test_findings_are_drawn_only_while_the_ai_is_on_and_the_age_is_known() -> None:
+def test_findings_are_drawn_only_in_states_that_show_them_and_with_a_known_age() -> None:
     frame = grey(400, 300)
     assert changed(frame, found(LESION)).any()
-    for state in set(AiState) - {AiState.ON}:
+    assert changed(frame, found(LESION), ai_state=AiState.NOT_ANALYSABLE).any()
+    for state in set(AiState) - SHOWING:
         assert not changed(frame, found(LESION), ai_state=state).any()
     picture = luma(Overlay().draw(frame, shown(found(LESION), age_ms=None), HUD))
     assert (picture[80:250] == 90).all()

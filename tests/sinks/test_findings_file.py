@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from edge_us.errors import PipelineError
-from edge_us.finding import AiState, Finding, FindingKind, FrameResult, SourceState, Unknown, Value
+from edge_us.finding import SHOWING, AiState, Finding, FindingKind, FrameResult, SourceState, Unknown, Value
 from edge_us.frame import Frame, PixelFormat
 from edge_us.schema import schema_path
 from edge_us.sinks.findings_file import FindingsFile, to_record
@@ -43,7 +43,7 @@ def test_unknown_values_are_null_with_the_reason_beside_them() -> None:
     assert record["image"] == "a.png"
 
 
-@pytest.mark.parametrize("state", sorted(set(AiState) - {AiState.ON}))
+@pytest.mark.parametrize("state", sorted(set(AiState) - SHOWING))
 def test_a_withheld_result_has_a_reason_and_no_findings(state: AiState) -> None:
     record = to_record(FRAME, result(state=state))
     jsonschema.validate(record, SCHEMA)
@@ -124,3 +124,10 @@ def test_a_place_that_cannot_be_written_is_a_clear_error_at_once(tmp_path: Path)
         FindingsFile(tmp_path / "nowhere" / "out.jsonl")
     with pytest.raises(PipelineError, match="cannot write findings"):
         FindingsFile(tmp_path)
+
+
+def test_outlines_stay_in_a_picture_that_nothing_is_concluded_from() -> None:
+    record = to_record(FRAME, result(state=AiState.NOT_ANALYSABLE))
+    jsonschema.validate(record, SCHEMA)
+    assert record["findings"]
+    assert record["ai_reason"]

@@ -16,7 +16,7 @@ from edge_us.capture.open import open_source
 from edge_us.capture.source import Source, SourceKind
 from edge_us.errors import InputError
 from edge_us.evaluate.video.sequences import Clip
-from edge_us.finding import AiState, Finding
+from edge_us.finding import SHOWING, Finding
 from edge_us.frame import Frame, PixelFormat, Rect
 from edge_us.runtime.build import build_analyser
 
@@ -147,7 +147,7 @@ def observe_clip(
         for frame in source:
             size = size if shown else frame.size
             result = analyser.analyse(frame)
-            findings = result.findings if result.ai_state is AiState.ON else ()
+            findings = result.findings if result.ai_state in SHOWING else ()
             shown.append(_rows((float(found.track or 0), found) for found in findings))
             detected.append(_rows((found.score, found) for found in listener.last))
             truth.append({} if masks is None else _next_mask(clip, masks, frame))
