@@ -36,6 +36,7 @@ def fit_scores(
     precision: Precision = Precision.AUTO,
     threads: int | None = None,
     region: str = "auto",
+    datasets: Sequence[str] = (),
     false_positives: float = 0.1,
     progress: Progress | None = None,
 ) -> ScoreCalibration:
@@ -47,7 +48,7 @@ def fit_scores(
     ----------
     manifest : Path
         As for `evaluate.evaluate`; these pictures must not be those that the result is judged by.
-    split, model, backend, precision, threads, region
+    split, model, backend, precision, threads, region, datasets
         As for `evaluate.evaluate`.
     false_positives : float
         False alarms per picture that are put up with.
@@ -69,7 +70,7 @@ def fit_scores(
         raise UsageError(
             f"cannot aim at {false_positives:g} false positives per picture", "Give a number above 0 and up to 1."
         )
-    rows = read_manifest(manifest, split)
+    rows = read_manifest(manifest, split, datasets)
     _check_enough(
         len({(case.dataset, case.group) for case in rows.cases if case.mask is not None}), len(rows.cases), manifest
     )

@@ -28,6 +28,7 @@ def scores_command(
     precision: Precision = typer.Option(Precision.AUTO, help="Arithmetic of the backend."),
     threads: int | None = typer.Option(None, min=1, help="Inference threads; default all cores."),
     region: str = typer.Option("auto", help="Image region: auto, full, or X,Y,W,H in px."),
+    dataset: list[str] = typer.Option([], help="Only this data set; may be repeated."),
     false_positives: float = typer.Option(0.1, help="False alarms per picture that are put up with."),
 ) -> None:
     """Fit temperature and operating point to your own pictures.
@@ -45,6 +46,7 @@ def scores_command(
         precision=precision,
         threads=threads,
         region=region,
+        datasets=dataset,
         false_positives=false_positives,
         progress=show_progress if sys.stderr.isatty() else None,
     )

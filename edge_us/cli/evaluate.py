@@ -30,6 +30,7 @@ def evaluate_command(
         "--video",
         help="The manifest lists sequences (dataset, clip, masks, label, group, fps, split, synthetic).",
     ),
+    dataset: list[str] = typer.Option([], help="Only this data set; may be repeated."),
     limit: int | None = typer.Option(None, min=1, help="Only so many pictures, drawn at random: for a quick look."),
     seed: int = typer.Option(0, help="Seed of the resamples and of --limit."),
     report: Path | None = typer.Option(None, help="Write all numbers here (JSON)."),
@@ -40,8 +41,8 @@ def evaluate_command(
     from edge_us.evaluate.video.evaluation import VideoEvaluation, evaluate_video
 
     check_outputs(manifest, {"report": report, "html": html})
-    if video and limit is not None:
-        raise UsageError("--limit draws pictures, not sequences", "Leave it out, or choose a --split.")
+    if video and (limit is not None or dataset):
+        raise UsageError("--limit and --dataset choose pictures, not sequences", "Leave them out, or choose a --split.")
     settings: dict[str, Any] = {
         "backend": backend,
         "precision": precision,
@@ -55,7 +56,7 @@ def evaluate_command(
     result = (
         evaluate_video(manifest, split, model, **settings)
         if video
-        else evaluate(manifest, split, model, limit=limit, **settings)
+        else evaluate(manifest, split, model, limit=limit, datasets=dataset, **settings)
     )
     if report is not None:
         result.write_report(report)

@@ -65,6 +65,7 @@ def evaluate(
     region: str = "auto",
     threshold: float | None = None,
     calibration: Path | None = None,
+    datasets: Sequence[str] = (),
     limit: int | None = None,
     seed: int = 0,
     resamples: int = RESAMPLES,
@@ -92,6 +93,8 @@ def evaluate(
         Operating threshold; default that of the calibration, else the model's own.
     calibration : Path, optional
         Score calibration from ``edge-us calibrate scores``.
+    datasets : sequence of str
+        Only these data sets; all if empty.
     limit : int, optional
         Only so many pictures, drawn at random with ``seed``: for a quick look, not for a report.
     seed : int
@@ -110,7 +113,7 @@ def evaluate(
         raise UsageError(f"cannot evaluate {limit} pictures", "Give a limit of at least 1.")
     if resamples < 100:
         raise UsageError(f"{resamples} resamples give no interval", "Give at least 100, better 2000.")
-    rows = read_manifest(manifest, split)
+    rows = read_manifest(manifest, split, datasets)
     cases = list(rows.cases)
     if limit is not None and limit < len(cases):
         chosen = sorted(random.Random(seed).sample(range(len(cases)), limit))
@@ -167,6 +170,7 @@ def observe_manifest(
     list of Observation
     """
     from edge_us.calibrate.score_calibration import calibrated
+    from edge_us.calibrate.temperature import temper
     from edge_us.inference.backends import open_backend
     from edge_us.inference.model import load_model
 
@@ -175,7 +179,9 @@ def observe_manifest(
         loaded = replace(loaded, threshold=threshold)
     engine = open_backend(loaded, backend, precision, threads)
     try:
-        analyser = _analyser(region, loaded, engine, min(SCORE_FLOOR, loaded.threshold))
+        # The floor is the network's own score: a temperature must not change which findings are ranked.
+        floor = float(temper(SCORE_FLOOR, loaded.score_temperature))
+        analyser = _analyser(region, loaded, engine, min(floor, loaded.threshold))
         return loaded, engine.info, observe_all(cases, analyser, loaded.threshold, progress)
     finally:
         engine.close()
@@ -195,6 +201,7 @@ def _about_manifest(manifest: Manifest, used: int) -> dict[str, Any]:
         "name": manifest.path.name,
         "sha256": manifest.sha256,
         "split": manifest.split,
+        "datasets": list(manifest.datasets),
         "excluded": dict(manifest.excluded),
         "sampled": used if used < len(manifest.cases) else None,
     }

@@ -66,6 +66,8 @@ class Manifest:
         Of the whole file.
     split : str or None
         None is all rows.
+    datasets : tuple of str
+        Data sets that were chosen; empty is all.
     cases : tuple of Case
     excluded : mapping of str to int
         Rows left out, by reason.
@@ -77,12 +79,13 @@ class Manifest:
     path: Path
     sha256: str
     split: str | None
+    datasets: tuple[str, ...]
     cases: tuple[Case, ...]
     excluded: Mapping[str, int]
     flags_known: Mapping[str, frozenset[str]]
 
 
-def read_manifest(path: Path, split: str | None = None) -> Manifest:
+def read_manifest(path: Path, split: str | None = None, datasets: Sequence[str] = ()) -> Manifest:
     """Read a manifest; paths in it are relative to its folder, unknown columns are ignored.
 
     Parameters
@@ -90,16 +93,25 @@ def read_manifest(path: Path, split: str | None = None) -> Manifest:
     path : Path
     split : str, optional
         Only rows of this split; all rows if None.
+    datasets : sequence of str
+        Only rows of these data sets; all if empty.
 
     Raises
     ------
     InputError
         The file cannot be read, lacks a column, or a row is wrong; the message names column or row.
     UsageError
-        No row has this split.
+        No row has this split, or a data set is not there.
     """
     rows, sha256 = read_rows(path, REQUIRED, HINT)
-    chosen = rows_of_split(path, rows, split)
+    known = {row["dataset"] for _, row in rows}
+    if unknown := sorted(set(datasets) - known):
+        raise UsageError(
+            f"no row of {path} is of the data set {unknown[0]!r}", f"Data sets there: {', '.join(sorted(known))}."
+        )
+    chosen = [
+        (number, row) for number, row in rows_of_split(path, rows, split) if not datasets or row["dataset"] in datasets
+    ]
     flags_known: dict[str, frozenset[str]] = {}
     for _, row in rows:
         flags_known[row["dataset"]] = flags_known.get(row["dataset"], frozenset()) | _flags(row)
@@ -109,7 +121,7 @@ def read_manifest(path: Path, split: str | None = None) -> Manifest:
     excluded = {AXILLA: len(cases) - len(kept)} if len(kept) < len(cases) else {}
     if not kept:
         raise InputError(f"{path} holds no picture of the breast in the split {split!r}", HINT)
-    return Manifest(path, sha256, split, kept, excluded, flags_known)
+    return Manifest(path, sha256, split, tuple(datasets), kept, excluded, flags_known)
 
 
 def read_details(folder: Path) -> dict[str, dict[str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from edge_us.errors import InputError, UsageError
 from edge_us.evaluate import evaluate
 from edge_us.inference.backend import Precision
 from edge_us.inference.model import load_model
+from tests.conftest import REPOSITORY
 from tests.evaluate.cases import observation, write_case, write_manifest
 
 
@@ -83,6 +85,20 @@ def test_a_calibration_does_what_it_says_on_the_cases_that_it_was_fitted_on(fitt
     assert found.false_positives_per_image <= 0.1
     assert again["model"]["score_temperature"] == found.score_temperature != 1
     assert again["counts"]["images"] == found.cases.images == 262
+
+
+def test_a_temperature_does_not_change_the_ranking(fitted: Path, manifest: Path) -> None:
+    options: dict[str, Any] = {"precision": Precision.FP32, "resamples": 100, "limit": 60}
+    plain = evaluate(manifest, "val", **options).report["detection"]
+    tempered = evaluate(manifest, "val", calibration=fitted, **options).report["detection"]
+    assert tempered["ap50"]["value"] == pytest.approx(plain["ap50"]["value"], abs=1e-3)
+
+
+def test_the_shipped_calibration_belongs_to_the_shipped_model() -> None:
+    path = REPOSITORY / "calibration" / "scores" / "lesion-fast.json"
+    assert (
+        calibrated(load_model("lesion-fast"), path).score_temperature == read_score_calibration(path).score_temperature
+    )
 
 
 def test_a_run_takes_the_calibration_and_says_so(fitted: Path, tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ def test_one_class_alone_is_null_with_the_reason() -> None:
 
 def test_strata_split_by_data_set_label_and_size_and_by_marks_only_where_marks_are_known() -> None:
     flagged = {"known": frozenset({"marks"}), "unknown": frozenset()}
-    manifest = Manifest(Path("m.csv"), "0" * 64, None, (), {}, flagged)
+    manifest = Manifest(Path("m.csv"), "0" * 64, None, (), (), {}, flagged)
     seen = [
         observation("a", dataset="known", share=0.01),
         observation("b", dataset="unknown", share=0.2),

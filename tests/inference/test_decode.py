@@ -18,7 +18,7 @@ from edge_us.inference.detector import Detector
 from edge_us.inference.letterbox import Letterbox
 from edge_us.inference.model import load_model
 
-GOLDEN = Path(__file__).parent.parent / "golden" / "ultralytics_yardstick_320.json"
+GOLDEN = Path(__file__).parent.parent / "golden" / "ultralytics_lesion_fast.json"
 
 
 def raw_head(rows: list[tuple[float, ...]], classes: int, anchors: int = 50) -> NDArray[np.float32]:
@@ -93,7 +93,7 @@ def filled(contour: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.b
 
 def test_results_agree_with_ultralytics_on_the_same_weights_and_images(shared_dir: Path) -> None:
     golden = json.loads(GOLDEN.read_text())
-    model = load_model(str(shared_dir / "weights" / "yolo11n-seg-lesion-yardstick-320.onnx"))
+    model = load_model(golden["weights"])
     backend = open_backend(model, BackendName.ONNXRUNTIME, Precision.FP32)
     detector = Detector(model, backend, golden["conf"], nms_iou=golden["iou"])
     overlaps = []

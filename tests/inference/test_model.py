@@ -13,6 +13,8 @@ from edge_us.inference.backends import Machine, choose_backend, open_backend, pr
 from edge_us.inference.decode import HeadLayout
 from edge_us.inference.model import _layout, load_model
 from edge_us.inference.registry import list_models, verify_models
+from edge_us.phantom.render import render
+from edge_us.phantom.spec import PhantomSpec
 
 PLAIN = Machine("aarch64", "2026.4", "1.31", frozenset({Precision.FP32}))
 BF16 = Machine("x86_64", "2026.4", "1.31", frozenset({Precision.FP32, Precision.BF16}))
@@ -110,8 +112,8 @@ def test_without_any_backend_the_hint_says_what_to_install() -> None:
 
 def test_backends_and_precisions_agree_on_the_same_picture() -> None:
     model = load_model("default")
-    rng = np.random.default_rng(0)
-    picture = rng.integers(0, 255, model.input_size[::-1], dtype=np.uint8)
+    phantom = next(iter(render(PhantomSpec(width=model.input_size[0], height=model.input_size[1], frames=1))))
+    picture = phantom.image
     reference = [head.copy() for head in open_backend(model, BackendName.ONNXRUNTIME).infer(picture)]
     heads = open_backend(model, BackendName.OPENVINO, Precision.FP32).infer(picture)
     for ours, theirs in zip(heads, reference, strict=True):

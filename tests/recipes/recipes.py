@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import augment
 import burned_in
+import card
 import geometry
 import outlines
 import physics
 import prepare
+import quiet_clips
 import train
 
-__all__ = ["augment", "burned_in", "geometry", "outlines", "physics", "prepare", "train"]
+__all__ = ["augment", "burned_in", "card", "geometry", "outlines", "physics", "prepare", "quiet_clips", "train"]

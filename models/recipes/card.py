@@ -1,0 +1,198 @@
+"""Write the measured part of a model card from the evaluation reports that lie beside it.
+
+Usage::
+
+    edge-us evaluate MANIFEST.csv --split val --model NAME --precision fp32 --report models/metrics/NAME-val.json
+    ... (test in fp32 and bf16, --video on quiet clips and synthetic sweeps, other data sets left out)
+    python models/recipes/card.py NAME
+
+Everything between the two marks in ``models/cards/NAME.md`` is replaced; the words around them are written by hand.
+Reports that are not there are said to be missing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+BEGIN, END = "<!-- measured: written by models/recipes/card.py -->", "<!-- end of measured -->"
+MODELS = Path(__file__).resolve().parent.parent
+SETS = {"busbra": "BUS-BRA", "busi": "BUSI", "bus_uclm": "BUS-UCLM"}
+COLUMNS = (
+    "images / lesions / normals / groups",
+    "AP50",
+    "Dice",
+    "sensitivity",
+    "false findings per image",
+    "normals quiet",
+)
+Report = Mapping[str, Any]
+
+
+def card_with_numbers(card: str, reports: Mapping[str, Report]) -> str:
+    """Return the card with its measured part written anew.
+
+    Parameters
+    ----------
+    card : str
+        With both marks.
+    reports : mapping
+        Evaluation reports by what follows the model's name in their file names: ``val``, ``test``, ``test-bf16``,
+        ``quiet``, ``sweeps``, ``unseen-DATASET``.
+    """
+    before, _, rest = card.partition(BEGIN)
+    _, found, after = rest.partition(END)
+    if not found:
+        raise SystemExit(f"error: the card lacks the lines {BEGIN} and {END}")
+    return f"{before}{BEGIN}\n\n" + "\n".join(_lines(reports)) + f"\n\n{END}{after}"
+
+
+def read_reports(name: str, folder: Path) -> dict[str, Report]:
+    """All reports of a model, by what follows its name in their file names."""
+    return {
+        path.stem.removeprefix(f"{name}-"): json.loads(path.read_text(encoding="utf-8"))
+        for path in sorted(folder.glob(f"{name}-*.json"))
+    }
+
+
+def _lines(reports: Mapping[str, Report]) -> Iterator[str]:
+    yield (
+        "`edge-us evaluate MANIFEST.csv --split S --precision fp32`, the runtime's own path for stills. A missed lesion"
+        " counts as Dice 0; sensitivity is box IoU >= 0.5 at the threshold; in brackets the 95 % cluster-bootstrap"
+        " interval over patients or near-duplicate clusters."
+    )
+    for split in ("test", "val"):
+        if split in reports:
+            yield from ("", f"### {split}, by data set", "", *_by_dataset(reports[split]))
+    if "test" in reports:
+        yield from ("", "### test, by stratum", "", *_strata(reports["test"]))
+        if reports["test"]["classification"] is not None:
+            yield from ("", "### malignancy, on detected lesions of test", "", *_malignancy(reports["test"]))
+    if "test-bf16" in reports and "test" in reports:
+        yield from ("", "### reduced precision, test", "", *_precision(reports["test"], reports["test-bf16"]))
+    unseen = {key.removeprefix("unseen-"): value for key, value in reports.items() if key.startswith("unseen-")}
+    if unseen:
+        yield from ("", "### a data set that was never trained on", "", *_unseen(unseen))
+    for key, title in (("quiet", "real clips without a lesion"), ("sweeps", "synthetic sweeps of test stills")):
+        if key in reports:
+            yield from ("", f"### {title}", "", *_video(reports[key]))
+
+
+def _head(*names: str) -> Iterator[str]:
+    yield f"| {' | '.join(names)} |"
+    yield "|" + "---|" * len(names)
+
+
+def _by_dataset(report: Report) -> Iterator[str]:
+    yield from _head("data", *COLUMNS)
+    rows = report["strata"]["dataset"]
+    for name, row in sorted(rows.items(), key=lambda item: list(SETS).index(item[0]) if item[0] in SETS else 99):
+        yield _row(SETS.get(name, name), row, row, row["dice_mean"], row)
+    pooled = {
+        "ap50": report["detection"]["ap50"],
+        "sensitivity": report["operating_point"]["sensitivity"],
+        "false_positives_per_image": report["operating_point"]["false_positives_per_image"],
+        "specificity": report["normals"]["specificity"],
+    }
+    yield _row("**pooled**", report["counts"], pooled, report["segmentation"]["dice_mean"], pooled)
+    at = report["detection"]["sensitivity_at_fp_per_image"]
+    yield ""
+    yield "Sensitivity at false findings per image: " + ", ".join(f"{k}: {v['value']:.3f}" for k, v in at.items()) + "."
+
+
+def _row(name: str, counts: Report, first: Report, dice: Report, second: Report) -> str:
+    numbers = " / ".join(str(counts[key]) for key in ("images", "lesions", "normals", "groups"))
+    cells = [
+        first["ap50"],
+        dice,
+        second["sensitivity"],
+        second["false_positives_per_image"],
+        second["specificity"],
+    ]
+    return f"| {name} | {numbers} | " + " | ".join(_text(cell) for cell in cells) + " |"
+
+
+def _strata(report: Report) -> Iterator[str]:
+    yield from _head("stratum", "value", "lesions", "Dice", "sensitivity")
+    for kind in ("size", "label", "birads", "callipers", "doppler", "scanner"):
+        for value, row in report["strata"].get(kind, {}).items():
+            if row["lesions"]:
+                numbers = f"{_text(row['dice_mean'])} | {_text(row['sensitivity'])}"
+                yield f"| {kind} | {value} | {row['lesions']} | {numbers} |"
+
+
+def _malignancy(report: Report) -> Iterator[str]:
+    found = report["classification"]
+    yield from _head("lesions", "AUC", "sensitivity", "specificity", "ECE", "Brier")
+    keys = ("auc", "sensitivity", "specificity", "ece", "brier")
+    yield f"| {found['lesions']} | " + " | ".join(_text(found[key]) for key in keys) + " |"
+
+
+def _precision(full: Report, reduced: Report) -> Iterator[str]:
+    yield from _head("precision", "AP50", "Dice", "sensitivity", "normals quiet")
+    for report in (full, reduced):
+        point = report["operating_point"]
+        cells = (
+            report["detection"]["ap50"],
+            report["segmentation"]["dice_mean"],
+            point["sensitivity"],
+            report["normals"]["specificity"],
+        )
+        yield f"| {report['backend']['precision']} | " + " | ".join(_text(cell) for cell in cells) + " |"
+
+
+def _unseen(reports: Mapping[str, Report]) -> Iterator[str]:
+    yield "The same recipe, trained on the other two sets (threshold as above), on all pictures of the third."
+    yield ""
+    yield from _head("never trained on", *COLUMNS)
+    dice = []
+    for name, report in reports.items():
+        row = report["strata"]["dataset"][name]
+        dice.append(row["dice_mean"]["value"])
+        yield _row(SETS.get(name, name), row, row, row["dice_mean"], row)
+    yield ""
+    yield f"Mean Dice of {len(dice)}: {sum(dice) / len(dice):.3f}."
+
+
+def _video(report: Report) -> Iterator[str]:
+    if report["note"]:
+        yield f"Note: {report['note']}."
+        yield ""
+    yield from _head(
+        "clip set",
+        "minutes",
+        "lesions found",
+        "false tracks per minute >= 0 / 0.2 / 0.5 / 1 s",
+        "normal frames with a finding",
+    )
+    for name, row in {**report["datasets"], "**all**": report}.items():
+        tracks = " / ".join(f"{value['value']:.1f}" for value in row["false_positive_tracks_per_minute"].values())
+        counts = row["counts"]
+        found = "-" if not counts["lesions"] else _text(row["lesion_sensitivity"])
+        quiet = _text(row["normal_frames_with_findings"])
+        yield f"| {SETS.get(name, name)} | {counts['minutes']:.2f} | {found} | {tracks} | {quiet} |"
+
+
+def _text(value: Report) -> str:
+    if value["value"] is None:
+        return "-"
+    interval = "" if value["ci95"] is None else f" ({value['ci95'][0]:.3f}-{value['ci95'][1]:.3f})"
+    return f"{value['value']:.3f}{interval}"
+
+
+def main() -> None:
+    """Rewrite one card."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("name")
+    name = parser.parse_args().name
+    path = MODELS / "cards" / f"{name}.md"
+    reports = read_reports(name, MODELS / "metrics")
+    path.write_text(card_with_numbers(path.read_text(encoding="utf-8"), reports), encoding="utf-8")
+    print(f"{path} with {', '.join(reports) or 'no reports'}")
+
+
+if __name__ == "__main__":
+    main()
