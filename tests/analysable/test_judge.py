@@ -145,8 +145,22 @@ def test_a_jump_in_time_forgets_what_was_seen(sweep: list[Gray]) -> None:
 
 def test_a_latch_takes_time_both_ways() -> None:
     latch = Latch(300, 200)
-    on = [latch.update(seen, 100 * n) for n, seen in enumerate([True] * 5 + [False, True] + [False] * 4)]
-    assert on == [False, False, False, True, True, True, True, True, True, False, False]
+    on = [latch.update(seen, 100 * n) for n, seen in enumerate([False] + [True] * 5 + [False, True] + [False] * 4)]
+    assert on == [False, False, False, False, True, True, True, True, True, True, False, False]
+
+
+def test_the_first_observation_counts_at_once() -> None:
+    assert Latch(300, 200).update(True, 0)
+    assert not Latch(300, 200).update(False, 0)
+
+
+def test_a_single_picture_in_a_file_is_judged_too(shared_dir: Path, tmp_path: Path) -> None:
+    """A power Doppler picture of a node, and a convex probe in air, both as DICOM."""
+    out = tmp_path / "out.jsonl"
+    for name, reason in (("examples_rgb_color.dcm", "colour Doppler"), ("examples_palette.dcm", "no contact")):
+        source = next((shared_dir / "clips" / "dicom").rglob(name))
+        assert CliRunner().invoke(app, ["run", str(source), "--findings", str(out)]).exit_code == 0
+        assert json.loads(out.read_text().splitlines()[0])["ai_reason"] == reason
 
 
 def test_a_run_names_the_state_draws_outlines_and_concludes_nothing(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,11 @@ from edge_us.evaluate.video.sequences import read_sequences
 from edge_us.inference.registry import list_models
 from tests.conftest import REPOSITORY
 from tests.recipes.recipes import card, quiet_clips
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 
 def test_the_cards_say_what_was_measured() -> None:
@@ -49,3 +55,19 @@ def test_clips_without_a_lesion_become_sequences_that_evaluate_takes(tmp_path: P
 def test_a_folder_without_clips_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="no clip in"):
         quiet_clips.list_clips(tmp_path, tmp_path / "quiet.csv")
+
+
+def test_the_manifest_repeats_what_was_measured() -> None:
+    content = tomllib.loads((REPOSITORY / "models" / "manifest.toml").read_text(encoding="utf-8"))
+    for name, table in content["models"].items():
+        for split, numbers in table["metrics"].items():
+            report = card.read_reports(name, REPOSITORY / "models" / "metrics")[split]
+            point = report["operating_point"]
+            measured = {
+                "ap50": report["detection"]["ap50"],
+                "dice": report["segmentation"]["dice_mean"],
+                "sensitivity": point["sensitivity"],
+                "false_findings_per_image": point["false_positives_per_image"],
+                "normals_quiet": report["normals"]["specificity"],
+            }
+            assert numbers == {key: round(value["value"], 3) for key, value in measured.items()}
