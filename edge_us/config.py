@@ -43,6 +43,11 @@ class RunConfig(BaseModel):
 
     source: str = Field(min_length=1, description="File, folder or URI that the frames come from.")
     model: str = Field("default", description="Name of a shipped model, or the path of a YOLO segmentation ONNX.")
+    classifier: str = Field(
+        "auto",
+        description="Benign / malignant network: auto takes the one that goes with the shipped model, off none; or a "
+        "name or the path of an ONNX file.",
+    )
     backend: BackendName = Field(BackendName.AUTO, description="Inference backend; auto picks what runs best here.")
     precision: Precision = Field(
         Precision.AUTO, description="Arithmetic; auto is the fastest that agrees with fp32 on this machine."

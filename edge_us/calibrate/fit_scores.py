@@ -15,6 +15,7 @@ from edge_us.errors import InputError, UsageError
 from edge_us.inference.backend import BackendName, Precision
 
 if TYPE_CHECKING:
+    from edge_us.classify.model import ClassifierModel
     from edge_us.evaluate.observe import Observation, Progress
 
 NEEDED_LESION_GROUPS = 50
@@ -22,6 +23,8 @@ NEEDED_LESION_GROUPS = 50
 operating point is a matter of luck."""
 NEEDED_IMAGES = 100
 """Pictures altogether: at 0.1 false alarms a picture, ten of them decide where the threshold lies."""
+NEEDED_OF_EACH_CLASS = 30
+"""Detected benign and detected malignant lesions, for the temperature of a classifier."""
 FITTED_FROM = 0.05
 """Raw score from which findings take part in the fit of the temperature. Thousands lie below, all false, none ever
 shown; they would decide alone."""
@@ -74,11 +77,12 @@ def fit_scores(
     _check_enough(
         len({(case.dataset, case.group) for case in rows.cases if case.mask is not None}), len(rows.cases), manifest
     )
-    loaded, info, observations = observe_manifest(
+    loaded, info, observations, network = observe_manifest(
         rows.cases, model, backend, precision, threads, region, None, None, progress
     )
     temperature = _temperature(observations)
     threshold = operating_point(observations, false_positives, temperature)
+    malignancy, reason = _malignancy_temperature(observations, network)
     # Order is kept by the temperature, so the raw threshold gives the same findings.
     sample = Sample(observations, float(temper(threshold, 1 / temperature)), Bootstrap(resamples=1, seed=0))
     counts = sample.counts()
@@ -89,6 +93,9 @@ def fit_scores(
         precision=info.precision,
         score_temperature=round(temperature, 4),
         threshold=threshold,
+        classifier_sha256=None if network is None else network.sha256,
+        malignancy_temperature=malignancy,
+        malignancy_reason=reason,
         false_positives_per_image=round(sample.false_positives().value or 0.0, 4),
         sensitivity=round(sample.sensitivity().value or 0.0, 4),
         normals_quiet=None if not counts["normals"] else round(sample.specificity().value or 0.0, 4),
@@ -123,6 +130,23 @@ def _temperature(observations: Sequence[Observation]) -> float:
             "the findings are all right or all wrong: no temperature can be fitted",
             "Check that the masks belong to the pictures, and that this is the right model.",
         ) from None
+
+
+def _malignancy_temperature(
+    observations: Sequence[Observation], network: ClassifierModel | None
+) -> tuple[float | None, str | None]:
+    """Temperature of the classifier on detected lesions, or why there is none."""
+    if network is None:
+        return None, "there is no classifier"
+    chances, malignant = [], []
+    for each in observations:
+        for chance in each.malignancy[each.hits() & ~np.isnan(each.malignancy)]:
+            chances.append(float(chance))
+            malignant.append(each.case.label == "malignant")
+    fewest = min(sum(malignant), len(malignant) - sum(malignant))
+    if fewest < NEEDED_OF_EACH_CLASS:
+        return None, f"{fewest} detected lesions of the rarer class, {NEEDED_OF_EACH_CLASS} are needed"
+    return round(network.temperature * fit_temperature(chances, malignant), 4), None
 
 
 def _check_enough(lesion_groups: int, images: int, manifest: Path) -> None:

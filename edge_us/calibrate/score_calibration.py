@@ -43,6 +43,11 @@ class ScoreCalibration(BaseModel):
     precision: str = Field(description="Arithmetic that it was fitted with.")
     score_temperature: float = Field(ge=LOWEST, le=HIGHEST, description="Divides the logit of every finding's score.")
     threshold: float = Field(gt=0, lt=1, description="Score, after the temperature, from which a finding is shown.")
+    classifier_sha256: str | None = Field(None, description="Classifier that malignancy_temperature holds for.")
+    malignancy_temperature: float | None = Field(
+        None, ge=LOWEST, le=HIGHEST, description="Divides the classifier's logit; null where it was not fitted."
+    )
+    malignancy_reason: str | None = Field(None, description="Why malignancy_temperature is null.")
     false_positives_per_image: float = Field(ge=0, description="On the cases; the operating point was chosen by it.")
     sensitivity: float = Field(ge=0, le=1, description="On the cases that it was fitted on, hence optimistic.")
     normals_quiet: float | None = Field(description="Share of normal pictures without a finding; null without any.")

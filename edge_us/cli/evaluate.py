@@ -25,6 +25,7 @@ def evaluate_command(
         None, min=0.0, max=1.0, help="Operating threshold; default that of the calibration, else the model's own."
     ),
     calibration: Path | None = typer.Option(None, help="Score calibration made by `edge-us calibrate scores`."),
+    classifier: str = typer.Option("auto", help="Benign / malignant network: auto, off, a name, or an ONNX file."),
     video: bool = typer.Option(
         False,
         "--video",
@@ -56,7 +57,7 @@ def evaluate_command(
     result = (
         evaluate_video(manifest, split, model, **settings)
         if video
-        else evaluate(manifest, split, model, limit=limit, datasets=dataset, **settings)
+        else evaluate(manifest, split, model, limit=limit, datasets=dataset, classifier=classifier, **settings)
     )
     if report is not None:
         result.write_report(report)

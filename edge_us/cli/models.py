@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import typer
 
 from edge_us.errors import ExitCode
@@ -12,20 +14,25 @@ models_app = typer.Typer(help="Shipped models.", no_args_is_help=True)
 @models_app.command("list")
 def list_command() -> None:
     """List the shipped models, a line each."""
-    from edge_us.inference.registry import list_models
+    from edge_us.inference.registry import list_classifiers, list_models
 
     for entry in list_models():
         mark = "*" if entry.is_default else " "
         width, height = entry.input_size
         typer.echo(f"{mark} {entry.name}  {width}x{height}  {entry.licence}  {entry.summary}")
+    for other in list_classifiers():
+        typer.echo(f"  {other.name}  {other.side}x{other.side}  {other.licence}  {other.summary}")
 
 
 @models_app.command("show")
 def show_command(name: str = typer.Argument(..., help="Name of a shipped model, or a path.")) -> None:
     """Show a model's input, classes, threshold, licence, data rights, and its card."""
     from edge_us.inference.model import load_model
-    from edge_us.inference.registry import card_text
+    from edge_us.inference.registry import card_text, find_classifier
 
+    if find_classifier(name) is not None:
+        _show_classifier(name)
+        return
     model = load_model(name)
     width, height = model.input_size
     lines = {
@@ -36,12 +43,35 @@ def show_command(name: str = typer.Argument(..., help="Name of a shipped model, 
         "head": model.head.value,
         "classes": ", ".join(model.classes),
         "threshold": f"{model.threshold:g}",
+        "classifier": model.classifier or "none",
         "licence": model.licence,
         "data rights": model.data_rights,
     }
+    _print(lines, card_text(model.name))
+
+
+def _show_classifier(name: str) -> None:
+    from edge_us.classify.model import load_classifier
+    from edge_us.inference.registry import card_text
+
+    model = load_classifier(name)
+    lines = {
+        "name": model.name,
+        "path": str(model.path),
+        "sha256": model.sha256,
+        "input": f"{model.input_size[0]}x{model.input_size[1]} grey crop",
+        "output": "probability of malignancy",
+        "temperature": f"{model.temperature:g}",
+        "threshold": f"{model.threshold:g}",
+        "licence": model.licence,
+        "data rights": model.data_rights,
+    }
+    _print(lines, card_text(name))
+
+
+def _print(lines: Mapping[str, str], card: str | None) -> None:
     for key, value in lines.items():
         typer.echo(f"{key:12} {value}")
-    card = card_text(model.name)
     if card:
         typer.echo("")
         typer.echo(card)

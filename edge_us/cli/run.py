@@ -26,6 +26,7 @@ def _help(field: str) -> str:
 def run_command(
     source: str = typer.Argument(..., help=_help("source"), show_default=False),
     model: str | None = typer.Option(None, help=_help("model")),
+    classifier: str | None = typer.Option(None, help=_help("classifier")),
     backend: BackendName | None = typer.Option(None, help=_help("backend")),
     precision: Precision | None = typer.Option(None, help=_help("precision")),
     threads: int | None = typer.Option(None, help=_help("threads")),
@@ -50,6 +51,7 @@ def run_command(
     options: dict[str, Any] = {
         "source": source,
         "model": model,
+        "classifier": classifier,
         "backend": backend,
         "precision": precision,
         "threads": threads,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,10 +16,11 @@ from edge_us.evaluate.manifest import Case, Manifest, read_manifest
 from edge_us.evaluate.matching import IOU_THRESHOLDS, SPECK_SHARE
 from edge_us.evaluate.observe import Observation, Progress, observe_all
 from edge_us.evaluate.output import write_text
-from edge_us.evaluate.summary import Bootstrap, Sample, metrics, strata, stratum_metrics
+from edge_us.evaluate.summary import MALIGNANCY_THRESHOLD, Bootstrap, Sample, metrics, strata, stratum_metrics
 from edge_us.inference.backend import BackendName, Precision
 
 if TYPE_CHECKING:
+    from edge_us.classify.model import ClassifierModel
     from edge_us.inference.backend import BackendInfo
     from edge_us.inference.model import Model
     from edge_us.runtime.analyser import Analyser
@@ -65,6 +67,7 @@ def evaluate(
     region: str = "auto",
     threshold: float | None = None,
     calibration: Path | None = None,
+    classifier: str = "auto",
     datasets: Sequence[str] = (),
     limit: int | None = None,
     seed: int = 0,
@@ -93,6 +96,8 @@ def evaluate(
         Operating threshold; default that of the calibration, else the model's own.
     calibration : Path, optional
         Score calibration from ``edge-us calibrate scores``.
+    classifier : str
+        As for a run: auto, off, a name or a path.
     datasets : sequence of str
         Only these data sets; all if empty.
     limit : int, optional
@@ -118,8 +123,8 @@ def evaluate(
     if limit is not None and limit < len(cases):
         chosen = sorted(random.Random(seed).sample(range(len(cases)), limit))
         cases = [cases[index] for index in chosen]
-    loaded, info, observations = observe_manifest(
-        cases, model, backend, precision, threads, region, threshold, calibration, progress
+    loaded, info, observations, network = observe_manifest(
+        cases, model, backend, precision, threads, region, threshold, calibration, progress, classifier
     )
     at = loaded.threshold
     bootstrap = Bootstrap(resamples, seed)
@@ -134,6 +139,9 @@ def evaluate(
             "score_temperature": loaded.score_temperature,
             "input_size": list(loaded.input_size),
         },
+        "classifier": None
+        if network is None
+        else {"name": network.name, "sha256": network.sha256, "temperature": network.temperature},
         "backend": {"name": info.name, "precision": info.precision, "device": info.device},
         "settings": {
             "region": region,
@@ -143,7 +151,7 @@ def evaluate(
             "bootstrap": {"unit": "group", "resamples": resamples, "seed": seed, "confidence": CONFIDENCE},
         },
         "counts": sample.counts(),
-        **metrics(sample),
+        **metrics(sample, MALIGNANCY_THRESHOLD if network is None else network.threshold),
         "strata": _strata(observations, rows, at, bootstrap),
     }
     return Evaluation(report, sample)
@@ -159,7 +167,8 @@ def observe_manifest(
     threshold: float | None,
     calibration: Path | None,
     progress: Progress | None,
-) -> tuple[Model, BackendInfo, list[Observation]]:
+    classifier: str = "auto",
+) -> tuple[Model, BackendInfo, list[Observation], ClassifierModel | None]:
     """Look at all cases with all scores kept; parameters as for `evaluate`.
 
     Returns
@@ -168,32 +177,36 @@ def observe_manifest(
         With the operating threshold and score temperature that were used.
     BackendInfo
     list of Observation
+    ClassifierModel or None
     """
     from edge_us.calibrate.score_calibration import calibrated
     from edge_us.calibrate.temperature import temper
+    from edge_us.classify.open import open_classifier
     from edge_us.inference.backends import open_backend
     from edge_us.inference.model import load_model
 
     loaded = calibrated(load_model(model), calibration)
     if threshold is not None:
         loaded = replace(loaded, threshold=threshold)
-    engine = open_backend(loaded, backend, precision, threads)
-    try:
+    with ExitStack() as stack:
+        engine = stack.enter_context(closing(open_backend(loaded, backend, precision, threads)))
+        network = open_classifier(classifier, loaded, backend, precision, threads, calibration)
+        if network is not None:
+            stack.enter_context(closing(network))
         # The floor is the network's own score: a temperature must not change which findings are ranked.
         floor = float(temper(SCORE_FLOOR, loaded.score_temperature))
-        analyser = _analyser(region, loaded, engine, min(floor, loaded.threshold))
-        return loaded, engine.info, observe_all(cases, analyser, loaded.threshold, progress)
-    finally:
-        engine.close()
+        analyser = _analyser(region, loaded, engine, min(floor, loaded.threshold), network)
+        observations = observe_all(cases, analyser, loaded.threshold, progress)
+        return loaded, engine.info, observations, None if network is None else network.model
 
 
-def _analyser(region: str, model: Any, engine: Any, floor: float) -> Analyser:
+def _analyser(region: str, model: Any, engine: Any, floor: float, classifier: Any) -> Analyser:
     from edge_us.capture.source import SourceKind
     from edge_us.config import load_config
     from edge_us.runtime.build import build_analyser
 
     config = load_config({"source": "images:", "region": region}, environment={})
-    return build_analyser(config, model, engine, SourceKind.STILLS, floor)
+    return build_analyser(config, model, engine, SourceKind.STILLS, floor, classifier)
 
 
 def _about_manifest(manifest: Manifest, used: int) -> dict[str, Any]:

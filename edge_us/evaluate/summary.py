@@ -126,14 +126,14 @@ class Sample:
         return sum_by_group(self.groups, np.asarray(values), self.group_count)
 
 
-def metrics(sample: Sample) -> dict[str, Any]:
+def metrics(sample: Sample, malignancy_threshold: float = MALIGNANCY_THRESHOLD) -> dict[str, Any]:
     """All metrics of a set, as they stand in the report."""
     ranking = sample.ranking()
     sensitivity_at = {
         f"{rate:g}": estimate(partial(ranking.sensitivity_at, rate), sample.weights)
         for rate in FALSE_POSITIVES_PER_IMAGE
     }
-    classified, reason = classify(sample)
+    classified, reason = classify(sample, malignancy_threshold)
     return {
         "detection": {
             "ap50": sample.ap50().as_json(),
@@ -178,14 +178,13 @@ def detected_lesions(sample: Sample) -> tuple[Floats, NDArray[np.bool_], NDArray
     )
 
 
-def classify(sample: Sample) -> tuple[dict[str, Any] | None, str | None]:
+def classify(sample: Sample, at: float = MALIGNANCY_THRESHOLD) -> tuple[dict[str, Any] | None, str | None]:
     """Classification metrics on detected lesions, or None and the reason."""
     if not any(each.scores.size and not np.isnan(each.malignancy).all() for each in sample.observations):
         return None, NO_CLASSIFIER
     chances, malignant, groups = detected_lesions(sample)
     if malignant.all() or not malignant.any():
         return None, "the detected lesions are all of one class"
-    at = MALIGNANCY_THRESHOLD
     weights = sample.weights[:, : int(groups.max()) + 1]
     statistics: dict[str, Statistic] = {
         "auc": classification.auc(chances, malignant, groups),

@@ -7,6 +7,8 @@ from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -36,6 +38,35 @@ class BackendInfo:
     name: str
     precision: str
     device: str
+
+
+class Network(Protocol):
+    """What a backend must know of a network to compile it; `Model` is one, and so is a classifier."""
+
+    @property
+    def name(self) -> str:
+        """For messages and reports."""
+        ...
+
+    @property
+    def path(self) -> Path:
+        """The ONNX file."""
+        ...
+
+    @property
+    def input_size(self) -> tuple[int, int]:
+        """Width and height in px."""
+        ...
+
+    @property
+    def channels(self) -> int:
+        """Channels of the network's input, 1 or 3."""
+        ...
+
+    @property
+    def is_grey(self) -> bool:
+        """Whether it takes grey pictures, whatever its channels."""
+        ...
 
 
 class Backend(Protocol):

@@ -12,7 +12,7 @@ from edge_us.errors import MissingDependencyError, ModelError, UsageError
 from edge_us.inference.backend import Backend, BackendName, Precision
 
 if TYPE_CHECKING:
-    from edge_us.inference.model import Model
+    from edge_us.inference.backend import Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def choose_backend(machine: Machine, name: BackendName, precision: Precision) ->
 
 
 def open_backend(
-    model: Model,
+    model: Network,
     name: BackendName = BackendName.AUTO,
     precision: Precision = Precision.AUTO,
     threads: int | None = None,
@@ -109,7 +109,7 @@ def open_backend(
         return _open_onnxruntime(model, threads)
 
 
-def _open_onnxruntime(model: Model, threads: int | None) -> Backend:
+def _open_onnxruntime(model: Network, threads: int | None) -> Backend:
     from edge_us.inference.onnxruntime_backend import OnnxRuntimeBackend
 
     return OnnxRuntimeBackend(model, threads)

@@ -42,6 +42,8 @@ class Model:
         Score from which a finding is shown.
     score_temperature : float
         Divides the logit of every score; 1 leaves the network's own.
+    classifier : str or None
+        Name of the shipped classifier that goes with it.
     licence, data_rights : str
         As the manifest says; "unknown" for a user's own file.
     """
@@ -59,6 +61,7 @@ class Model:
     licence: str
     data_rights: str
     score_temperature: float = 1.0
+    classifier: str | None = None
 
 
 def load_model(name_or_path: str) -> Model:
@@ -94,7 +97,7 @@ def load_model(name_or_path: str) -> Model:
 
 
 def _describe(path: Path, sha256: str, entry: Entry | None) -> Model:
-    inputs, outputs, metadata = _read_onnx(path)
+    inputs, outputs, metadata = read_onnx(path)
     task = metadata.get("task", "segment")
     if task != "segment":
         raise ModelError(f"{path} is a YOLO network for {task!r}, not for segmentation: it has no masks", EXPORT_HINT)
@@ -126,11 +129,18 @@ def _describe(path: Path, sha256: str, entry: Entry | None) -> Model:
         threshold=DEFAULT_THRESHOLD if entry is None else entry.threshold,
         licence="unknown" if entry is None else entry.licence,
         data_rights="unknown" if entry is None else entry.data_rights,
+        classifier=None if entry is None else entry.classifier,
     )
 
 
-def _read_onnx(path: Path) -> tuple[list[list[Any]], list[list[Any]], dict[str, str]]:
-    """Shapes of inputs and outputs, and the metadata; nothing is optimised for that."""
+def read_onnx(path: Path) -> tuple[list[list[Any]], list[list[Any]], dict[str, str]]:
+    """Shapes of inputs and outputs, and the metadata; nothing is optimised for that.
+
+    Raises
+    ------
+    ModelError
+        It is not an ONNX file that can be read.
+    """
     import onnxruntime as ort
 
     options = ort.SessionOptions()

@@ -15,7 +15,7 @@ from edge_us.errors import ModelError
 from edge_us.inference.backend import BackendInfo
 
 if TYPE_CHECKING:
-    from edge_us.inference.model import Model
+    from edge_us.inference.backend import Network
 
 
 class OnnxRuntimeBackend:
@@ -23,12 +23,12 @@ class OnnxRuntimeBackend:
 
     Parameters
     ----------
-    model : Model
+    model : Network
     threads : int or None
         Inference threads; None leaves it to ONNX Runtime (all physical cores).
     """
 
-    def __init__(self, model: Model, threads: int | None = None) -> None:
+    def __init__(self, model: Network, threads: int | None = None) -> None:
         import onnxruntime as ort
 
         options = ort.SessionOptions()

@@ -17,7 +17,7 @@ from edge_us.errors import ModelError
 from edge_us.inference.backend import BackendInfo, Precision
 
 if TYPE_CHECKING:
-    from edge_us.inference.model import Model
+    from edge_us.inference.backend import Network
 
 _HINTS = {Precision.FP32: "f32", Precision.BF16: "bf16", Precision.FP16: "f16"}
 
@@ -27,14 +27,14 @@ class OpenVinoBackend:
 
     Parameters
     ----------
-    model : Model
+    model : Network
     precision : Precision
         FP32 or BF16: arithmetic of the compiled graph.
     threads : int or None
         Inference threads; None leaves it to OpenVINO (all physical cores).
     """
 
-    def __init__(self, model: Model, precision: Precision, threads: int | None = None) -> None:
+    def __init__(self, model: Network, precision: Precision, threads: int | None = None) -> None:
         import openvino as ov
 
         logging.getLogger("openvino").setLevel(logging.ERROR)
@@ -71,7 +71,7 @@ class OpenVinoBackend:
         self._outputs = []
 
 
-def _with_uint8_input(ov: Any, graph: Any, model: Model) -> Any:
+def _with_uint8_input(ov: Any, graph: Any, model: Network) -> Any:
     """Replace the float NCHW input by uint8 NHWC; the arithmetic on the way moves into the graph."""
     ops = ov.opset8
     width, height = model.input_size

@@ -147,13 +147,16 @@ class Overlay:
 
 
 def label_text(finding: Finding, axes_mm: Axes | None) -> str:
-    """Label such as ``#3 0.87``, ``node #4 0.71`` or, on a calibrated picture, ``#3 0.87  12.3 x 8.1 mm``."""
+    """Label such as ``#3 0.87``, ``node #4 0.71``; with a scale ``#3 0.87  12.3 x 8.1 mm``; with a classifier's
+    probability ``#3 0.87  malignancy 0.31``."""
     parts = [] if finding.kind is FindingKind.LESION else [finding.kind.value]
     if finding.track is not None:
         parts.append(f"#{finding.track}")
     parts.append(f"{finding.score:.2f}")
     if axes_mm is not None:
         parts.append(f" {axes_mm.long_length:.1f} x {axes_mm.short_length:.1f} mm")
+    if isinstance(finding.malignancy, float):
+        parts.append(f" malignancy {finding.malignancy:.2f}")
     return " ".join(parts)
 
 

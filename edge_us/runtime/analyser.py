@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
@@ -11,6 +12,7 @@ from edge_us.frame import Frame, Rect
 
 if TYPE_CHECKING:
     from edge_us.analysable.judge import Judge
+    from edge_us.classify.malignancy import Malignancy
     from edge_us.region.finder import RegionFinder
     from edge_us.tracking.tracker import Tracker
 
@@ -55,6 +57,8 @@ class Analyser:
         The region for `RegionPolicy.GIVEN`.
     judge : Judge or None
         Says which pictures are not analysable; None takes all of them.
+    malignancy : Malignancy or None
+        Gives stable lesions their probability; None leaves it unknown.
     """
 
     def __init__(
@@ -64,12 +68,15 @@ class Analyser:
         policy: RegionPolicy,
         given: Rect | None = None,
         judge: Judge | None = None,
+        malignancy: Malignancy | None = None,
     ) -> None:
         self._detector = detector
         self._tracker = tracker
         self._policy = policy
         self._given = given
         self._judge = judge
+        self._malignancy = malignancy
+        self._own_stages_ns: dict[str, int] = {}
         self._finder: RegionFinder | None = None
         self._found: Rect | None = None
         self._size: tuple[int, int] | None = None
@@ -82,7 +89,7 @@ class Analyser:
     @property
     def stages_ns(self) -> Mapping[str, int]:
         """Time that each stage took for the last frame."""
-        return self._detector.stages_ns
+        return {**self._detector.stages_ns, **self._own_stages_ns}
 
     def analyse(self, frame: Frame) -> FrameResult:
         """Look at one frame; call it with rising ``index``. Runs for as long as inference takes."""
@@ -96,6 +103,7 @@ class Analyser:
             self._tracker.reset()
         region = self.region_of(frame)
         findings = self._detector.detect(frame, region)
+        detected_ns = time.monotonic_ns()
         cause = None if self._judge is None else self._judge.judge(frame, region, region_known=self._knows(region))
         if cause is not None and not cause.shows_tissue:
             findings = ()
@@ -105,6 +113,12 @@ class Analyser:
             elapsed = 1 if self._last_index is None else max(1, frame.index - self._last_index)
             findings = self._tracker.update(findings, elapsed)
         self._last_index = frame.index
+        tracked_ns = time.monotonic_ns()
+        self._own_stages_ns = {"judge and track": tracked_ns - detected_ns}
+        if self._malignancy is not None:
+            withheld = None if cause is None else cause.value
+            findings = self._malignancy.apply(frame, findings, region, withheld)
+            self._own_stages_ns["classify"] = time.monotonic_ns() - tracked_ns
         return FrameResult(
             frame_index=frame.index,
             captured_ns=frame.captured_ns,

@@ -13,6 +13,7 @@ from edge_us.runtime.outputs import Outputs
 
 if TYPE_CHECKING:
     from edge_us.capture.source import SourceKind
+    from edge_us.classify.classifier import Classifier
     from edge_us.inference.backend import Backend
     from edge_us.inference.model import Model
     from edge_us.overlay.overlay import Overlay
@@ -56,9 +57,12 @@ def build_analyser(
     backend: Backend,
     kind: SourceKind,
     threshold: float,
+    classifier: Classifier | None = None,
     detector: FrameDetector | None = None,
 ) -> Analyser:
     """Detector, tracker and region policy as configured; stills are not tracked.
+
+    On stills findings are classified from the model's own threshold on, however low ``threshold`` is.
 
     ``detector`` stands in for the one over ``model`` and ``backend``: evaluation listens to it.
     """
@@ -77,7 +81,12 @@ def build_analyser(
         from edge_us.analysable.judge import Judge
 
         judge = Judge(stills=tracker is None)
-    return Analyser(detector or Detector(model, backend, floor), tracker, policy, given, judge)
+    malignancy = None
+    if classifier is not None:
+        from edge_us.classify.malignancy import Malignancy
+
+        malignancy = Malignancy(classifier, stills=tracker is None, threshold=max(threshold, model.threshold))
+    return Analyser(detector or Detector(model, backend, floor), tracker, policy, given, judge, malignancy)
 
 
 def build_outputs(config: RunConfig, fps: float, mode: Mode) -> tuple[Outputs, Overlay]:

@@ -11,6 +11,7 @@ from edge_us.runtime.ledger import Ledger
 from edge_us.runtime.machine import peak_rss_mb
 
 if TYPE_CHECKING:
+    from edge_us.classify.model import ClassifierModel
     from edge_us.inference.backend import BackendInfo
     from edge_us.inference.model import Model
 
@@ -22,7 +23,7 @@ def build_report(
     source: str,
     mode: str,
     model: Model,
-    threshold: float,
+    classifier: ClassifierModel | None,
     backend: BackendInfo,
     region: str,
     ledger: Ledger,
@@ -38,9 +39,12 @@ def build_report(
         "model": {
             "name": model.name,
             "sha256": model.sha256,
-            "threshold": threshold,
+            "threshold": model.threshold,
             "score_temperature": model.score_temperature,
         },
+        "classifier": None
+        if classifier is None
+        else {"name": classifier.name, "sha256": classifier.sha256, "temperature": classifier.temperature},
         "backend": {"name": backend.name, "precision": backend.precision, "device": backend.device},
         "region": region,
         "frames": {

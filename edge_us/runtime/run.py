@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from edge_us.config import Mode, RunConfig
@@ -21,6 +23,7 @@ from edge_us.runtime.worker import InferenceWorker
 
 if TYPE_CHECKING:
     from edge_us.capture.source import Source
+    from edge_us.classify.classifier import Classifier
     from edge_us.inference.backend import Backend
     from edge_us.inference.model import Model
     from edge_us.overlay.overlay import Overlay
@@ -54,6 +57,7 @@ class Run:
     def __iter__(self) -> Iterator[tuple[Frame, FrameResult]]:
         from edge_us.calibrate.score_calibration import calibrated
         from edge_us.capture.open import open_source
+        from edge_us.classify.open import open_classifier
         from edge_us.inference.backends import open_backend
         from edge_us.inference.model import load_model
         from edge_us.runtime.build import build_analyser, build_outputs, check_outputs
@@ -61,9 +65,14 @@ class Run:
         config = self.config
         check_outputs(config)
         model = calibrated(load_model(config.model), config.calibration)
-        backend = open_backend(model, config.backend, config.precision, config.threads)
-        threshold = model.threshold if config.min_score is None else config.min_score
-        try:
+        if config.min_score is not None:
+            model = replace(model, threshold=config.min_score)
+        with ExitStack() as stack:
+            how = (config.backend, config.precision, config.threads)
+            backend = stack.enter_context(closing(open_backend(model, *how)))
+            classifier = open_classifier(config.classifier, model, *how, calibration=config.calibration)
+            if classifier is not None:
+                stack.enter_context(closing(classifier))
             _warm_up(model, backend)
             with open_source(
                 config.source,
@@ -71,7 +80,7 @@ class Run:
                 realtime=True if config.mode is Mode.LIVE else None,
             ) as source:
                 mode = config.mode or _default_mode(source)
-                analyser = build_analyser(config, model, backend, source.info.kind, threshold)
+                analyser = build_analyser(config, model, backend, source.info.kind, model.threshold, classifier)
                 outputs, overlay = build_outputs(config, source.info.fps or DEFAULT_FPS, mode)
                 before_ns = cpu_ns()
                 walk = self._live if mode is Mode.LIVE else self._every
@@ -79,9 +88,7 @@ class Run:
                     yield from walk(source, analyser, outputs, overlay, model.name)
                 finally:
                     outputs.close()
-                    self._finish(source, mode, model, threshold, backend, analyser, outputs, before_ns)
-        finally:
-            backend.close()
+                    self._finish(source, mode, model, classifier, backend, analyser, outputs, before_ns)
 
     def stop(self) -> None:
         """End after the frame in hand, with every file whole; may be called from a signal handler."""
@@ -178,7 +185,7 @@ class Run:
         source: Source,
         mode: Mode,
         model: Model,
-        threshold: float,
+        classifier: Classifier | None,
         backend: Backend,
         analyser: Analyser,
         outputs: Outputs,
@@ -194,7 +201,7 @@ class Run:
             source=source.info.uri,
             mode=mode.value,
             model=model,
-            threshold=threshold,
+            classifier=None if classifier is None else classifier.model,
             backend=backend.info,
             region=analyser.region_note,
             ledger=self._ledger,

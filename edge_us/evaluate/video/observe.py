@@ -143,7 +143,7 @@ def observe_clip(
             raise InputError(f"{clip.name} does not say its frame rate", "Write it into the column fps.")
         masks = None if clip.masks is None else iter(stack.enter_context(_open_masks(clip.masks)))
         listener = Listener(Detector(model, backend, floor))
-        analyser = build_analyser(config, model, backend, source.info.kind, threshold, listener)
+        analyser = build_analyser(config, model, backend, source.info.kind, threshold, detector=listener)
         for frame in source:
             size = size if shown else frame.size
             result = analyser.analyse(frame)

@@ -1,0 +1,1 @@
+"""Benign or malignant: a probability for each stable lesion, from its crop."""
