@@ -24,6 +24,7 @@ HEADINGS = {
     "dice_mean": "Dice",
     "sensitivity": "sensitivity",
     "false_positives_per_image": "FP / image",
+    "malignancy_auc": "malignancy AUC",
     "specificity": "specificity",
 }
 

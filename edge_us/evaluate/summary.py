@@ -234,6 +234,8 @@ def _size(each: Observation) -> str:
 
 def stratum_metrics(sample: Sample) -> dict[str, Any]:
     """The few metrics that every stratum gets."""
+    classified, _ = classify(sample)
+    unknown = {"value": None, "ci95": None}
     return {
         **sample.counts(),
         "ap50": sample.ap50().as_json(),
@@ -241,4 +243,6 @@ def stratum_metrics(sample: Sample) -> dict[str, Any]:
         "sensitivity": sample.sensitivity().as_json(),
         "false_positives_per_image": sample.false_positives().as_json(),
         "specificity": sample.specificity().as_json(),
+        "malignancy_auc": unknown if classified is None else classified["auc"],
+        "malignancy_ece": unknown if classified is None else classified["ece"],
     }

@@ -126,9 +126,14 @@ def _strata(report: Report) -> Iterator[str]:
 
 def _malignancy(report: Report) -> Iterator[str]:
     found = report["classification"]
-    yield from _head("lesions", "AUC", "sensitivity", "specificity", "ECE", "Brier")
-    keys = ("auc", "sensitivity", "specificity", "ece", "brier")
-    yield f"| {found['lesions']} | " + " | ".join(_text(found[key]) for key in keys) + " |"
+    yield f"Classifier `{report['classifier']['name']}`; sensitivity and specificity at {found['threshold']:g}."
+    yield ""
+    yield from _head("data", "AUC", "ECE", "sensitivity", "specificity", "Brier")
+    for name, row in report["strata"]["dataset"].items():
+        cells = f"{_text(row['malignancy_auc'])} | {_text(row['malignancy_ece'])}"
+        yield f"| {SETS.get(name, name)} | {cells} | - | - | - |"
+    keys = ("auc", "ece", "sensitivity", "specificity", "brier")
+    yield f"| **pooled**, {found['lesions']} lesions | " + " | ".join(_text(found[key]) for key in keys) + " |"
 
 
 def _precision(full: Report, reduced: Report) -> Iterator[str]:
@@ -155,6 +160,18 @@ def _unseen(reports: Mapping[str, Report]) -> Iterator[str]:
         yield _row(SETS.get(name, name), row, row, row["dice_mean"], row)
     yield ""
     yield f"Mean Dice of {len(dice)}: {sum(dice) / len(dice):.3f}."
+    areas = {
+        name: report["strata"]["dataset"][name]["malignancy_auc"]
+        for name, report in reports.items()
+        if report.get("classifier")
+    }
+    if areas:
+        yield ""
+        yield (
+            "Malignancy on detected lesions, by a classifier that never saw the set either: "
+            + ", ".join(f"{SETS.get(name, name)} AUC {_text(value)}" for name, value in areas.items())
+            + f"; mean {sum(value['value'] for value in areas.values()) / len(areas):.3f}."
+        )
 
 
 def _video(report: Report) -> Iterator[str]:
