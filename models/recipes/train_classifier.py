@@ -23,40 +23,24 @@ import math
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
-import physics
 import torch
+from lesion_crops import Sample, augment, draw_weights, read_samples, shake
 from numpy.typing import NDArray
 from torch import nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from edge_us.classify.crop import crop
-from edge_us.evaluate.manifest import Case, read_manifest
-from edge_us.evaluate.matching import lesions_of
 
-Gray = NDArray[np.uint8]
-Box = tuple[float, float, float, float]
 BACKBONE_LAYERS = 11
 """Of YOLO11: everything before the neck; 1/32 of the input's size."""
 
 
-@dataclass(frozen=True)
-class Sample:
-    """One lesion: its picture, box and label."""
-
-    gray: Gray
-    box: Box
-    is_malignant: bool
-    dataset: str
-
-
 class Classifier(nn.Module):  # type: ignore[misc]
-    """Backbone, average pooling and one logit; takes grey pictures of 0..255, shape (n, 1, side, side)."""
+    """Backbone, average pooling and one logit; takes grey pictures of 0..1, shape (n, 1, side, side)."""
 
     def __init__(self, backbone: Sequence[nn.Module]) -> None:
         super().__init__()
@@ -81,72 +65,6 @@ def load_backbone(checkpoint: Path) -> list[nn.Module]:
     for parameter in network.parameters():
         parameter.requires_grad_(True)
     return [layer.float() for layer in layers]
-
-
-def read_samples(manifest: Path, split: str, exclude: frozenset[str]) -> list[Sample]:
-    """All lesions of a split with their labels; pictures without one are left out."""
-    found = []
-    for case in read_manifest(manifest, split).cases:
-        if case.mask is None or case.dataset in exclude:
-            continue
-        gray = cv2.imread(str(case.image), cv2.IMREAD_GRAYSCALE)
-        found += [
-            Sample(np.asarray(gray, np.uint8), box, case.label == "malignant", case.dataset) for box in _boxes(case)
-        ]
-    return found
-
-
-def _boxes(case: Case) -> list[Box]:
-    mask = cv2.imread(str(case.mask), cv2.IMREAD_GRAYSCALE)
-    assert mask is not None
-    return [lesion.box for lesion in lesions_of(mask > 0)]
-
-
-def shake(box: Box, rng: np.random.Generator) -> Box:
-    """The box as a detector might have drawn it: centre and sides off by up to a tenth."""
-    x1, y1, x2, y2 = box
-    width, height = x2 - x1, y2 - y1
-    x, y = (x1 + x2) / 2 + rng.uniform(-0.1, 0.1) * width, (y1 + y2) / 2 + rng.uniform(-0.1, 0.1) * height
-    width, height = width * rng.uniform(0.85, 1.2), height * rng.uniform(0.85, 1.2)
-    return x - width / 2, y - height / 2, x + width / 2, y + height / 2
-
-
-def augment(gray: Gray, rng: np.random.Generator) -> Gray:
-    """A crop as another scanner or hand would show it; never upside down, never squeezed."""
-    if rng.random() < 0.5:
-        gray = np.ascontiguousarray(gray[:, ::-1])
-    angle, scale = rng.uniform(-8, 8), rng.uniform(0.85, 1.15)
-    side = len(gray)
-    turn = cv2.getRotationMatrix2D((side / 2, side / 2), angle, scale)
-    turn = turn + np.array([[0, 0, 1], [0, 0, 1]]) * rng.uniform(-0.06, 0.06, (2, 1)) * side
-    gray = np.asarray(
-        cv2.warpAffine(gray, turn, (side, side), borderMode=cv2.BORDER_CONSTANT, borderValue=114), np.uint8
-    )
-    if rng.random() < 0.7:
-        gray = physics.tone(gray, float(rng.uniform(0.65, 1.5)), float(rng.uniform(48, 75)))
-    if rng.random() < 0.5:
-        gray = physics.add_db(gray, np.full(gray.shape, rng.uniform(-6, 6), np.float32))
-    if rng.random() < 0.3:
-        slope = np.linspace(-1, 1, side, dtype=np.float32)[:, None] * rng.uniform(-5, 5)
-        gray = physics.add_db(gray, np.broadcast_to(slope, gray.shape).astype(np.float32))
-    if rng.random() < 0.3:
-        gray = physics.smooth(gray, float(rng.uniform(0.4, 1.4)), float(rng.uniform(0.3, 1.0)))
-    if rng.random() < 0.25:
-        gray = physics.coarsen(gray, float(rng.uniform(0.4, 0.9)))
-    if rng.random() < 0.2:
-        x, y = rng.integers(0, side - side // 5, 2)
-        gray = gray.copy()
-        gray[y : y + side // 5, x : x + side // 5] = int(gray.mean())
-    return gray
-
-
-def draw_weights(samples: Sequence[Sample]) -> NDArray[np.float64]:
-    """Probability of each sample: labels evenly within a data set, data sets by the root of their size."""
-    cells = [(sample.dataset, sample.is_malignant) for sample in samples]
-    sizes = {dataset: sum(cell[0] == dataset for cell in cells) for dataset in {cell[0] for cell in cells}}
-    counts = {cell: cells.count(cell) for cell in set(cells)}
-    weights = np.array([math.sqrt(sizes[cell[0]]) / counts[cell] for cell in cells])
-    return np.asarray(weights / weights.sum(), np.float64)
 
 
 def batches(samples: Sequence[Sample], side: int, batch: int, rng: np.random.Generator) -> Iterator[tuple[Any, Any]]:
@@ -185,7 +103,7 @@ def train(options: argparse.Namespace) -> None:
         "start_sha256": hashlib.sha256(options.start.read_bytes()).hexdigest(),
         "manifest_sha256": hashlib.sha256(options.manifest.read_bytes()).hexdigest(),
         "excluded": sorted(exclude),
-        **{key: getattr(options, key) for key in ("epochs", "imgsz", "batch", "seed", "lr")},
+        **{key: getattr(options, key) for key in ("epochs", "imgsz", "batch", "seed", "lr", "head_only")},
     }
     options.out.mkdir(parents=True, exist_ok=True)
     note = options.out / "recipe.json"
@@ -197,6 +115,7 @@ def train(options: argparse.Namespace) -> None:
     truth = np.array([each.is_malignant for each in held_out])
     torch.manual_seed(options.seed)
     network = Classifier(load_backbone(options.start))
+    network.backbone.requires_grad_(not options.head_only)
     groups = [
         {"params": network.backbone.parameters(), "lr": options.lr},
         {"params": network.head.parameters(), "lr": options.lr * 5},
@@ -225,6 +144,8 @@ def train(options: argparse.Namespace) -> None:
     for epoch in range(first, options.epochs):
         started, total = time.monotonic(), 0.0
         network.train()
+        if options.head_only:
+            network.backbone.eval()  # its batch statistics stay the detector's
         rng = np.random.default_rng([options.seed, epoch])
         torch.manual_seed(options.seed * 1000 + epoch)
         for step, (pictures, labels) in enumerate(batches(samples, options.imgsz, options.batch, rng)):
@@ -325,6 +246,7 @@ def main() -> None:
     parser.add_argument("--imgsz", type=int, default=160)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--lr", type=float, default=0.0004)
+    parser.add_argument("--head-only", action="store_true", help="train the last layer on the start's features alone")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     train(parser.parse_args())

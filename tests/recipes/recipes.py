@@ -6,10 +6,22 @@ import augment
 import burned_in
 import card
 import geometry
+import lesion_crops
 import outlines
 import physics
 import prepare
 import quiet_clips
 import train
 
-__all__ = ["augment", "burned_in", "card", "geometry", "outlines", "physics", "prepare", "quiet_clips", "train"]
+__all__ = [
+    "augment",
+    "burned_in",
+    "card",
+    "geometry",
+    "lesion_crops",
+    "outlines",
+    "physics",
+    "prepare",
+    "quiet_clips",
+    "train",
+]
