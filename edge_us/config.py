@@ -59,7 +59,8 @@ class RunConfig(BaseModel):
         None,
         ge=0.0,
         le=1.0,
-        description="Score from which a lesion is shown; default that of the calibration, else the model's own.",
+        description="Score from which a finding counts (in a video a track must convince more, see "
+        "edge_us/tracking/tracker.py); default that of the calibration, else the model's own.",
     )
     calibration: Path | None = Field(None, description="Score calibration made by `edge-us calibrate scores`.")
     region: str = Field(
@@ -90,7 +91,7 @@ class RunConfig(BaseModel):
     max_wait_ms: float | None = Field(
         None, ge=0, description="live: how long a frame waits for its own result; default one frame interval."
     )
-    on_frames: int = Field(3, ge=1, description="A lesion appears after being seen on this many frames.")
+    on_frames: int = Field(5, ge=1, description="A lesion appears after being seen on this many frames.")
     off_frames: int = Field(5, ge=0, description="A shown lesion goes after being missed on this many frames.")
 
     @field_validator("region")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from edge_us.finding import Finding, FindingKind
 from edge_us.tracking.tracker import Tracker, iou_matrix
@@ -77,3 +78,27 @@ def test_iou_of_known_boxes() -> None:
     matrix = iou_matrix(boxes, boxes)
     assert np.allclose(matrix[0], [1, 1 / 3, 0, 0])
     assert matrix[3, 3] == 0
+
+
+def test_a_track_must_convince_more_than_a_single_detection() -> None:
+    """Threshold 0.2 has odds of 0.25; 2.4 times that is 0.375, 1.2 times is 0.23."""
+    tracker = Tracker(0.2, on_frames=2)
+    assert all(tracker.update([seen(10, 0.36)]) == () for _ in range(20))
+    assert len(tracker.update([seen(10, 0.6)])) == 1
+
+
+def test_a_shown_track_goes_when_its_smoothed_score_sinks_however_often_it_is_seen() -> None:
+    tracker = Tracker(0.2, on_frames=2)
+    for _ in range(2):
+        shown = tracker.update([seen(10, 0.9)])
+    counts = [len(tracker.update([seen(10, 0.12)])) for _ in range(12)]
+    assert len(shown) == 1
+    assert counts[0] == 1  # one weak frame does not take it away
+    assert counts == sorted(counts, reverse=True)
+    assert counts[-1] == 0
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.01, 0.5, 0.9, 0.99])
+def test_a_certain_lesion_is_shown_at_any_threshold(threshold: float) -> None:
+    tracker = Tracker(threshold, on_frames=1)
+    assert len(tracker.update([seen(10, 0.999)])) == 1
