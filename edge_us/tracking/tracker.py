@@ -9,7 +9,8 @@ A sequence must also convince more than a still: false alarms that last have wea
 smoothed score must reach `SHOW_ODDS` times the threshold's odds, and a track whose smoothed score sinks below
 `HIDE_ODDS` times them goes. Measured with 5 frames on 30 synthetic sweeps of `val` against 3 frames without this rule:
 the same lesions found (0.909), false tracks of at least 0.5 s from 7.6 to 4.4 a minute, lesion-free frames with a
-finding from 0.177 to 0.005, detection 0.15 s later; on three real clips of lung frames with a finding from 0.151 to 0.013.
+finding from 0.177 to 0.005, detection 0.15 s later; on three real clips of lung frames with a finding from 0.151 to
+0.013.
 
 Association is two-stage as in ByteTrack (Zhang et al., ECCV 2022): confident detections are matched first,
 then weak ones may keep a known track alive, but never start one.
