@@ -150,7 +150,10 @@ def _precision(full: Report, reduced: Report) -> Iterator[str]:
 
 
 def _unseen(reports: Mapping[str, Report]) -> Iterator[str]:
-    yield "The same recipe, trained on the other two sets, its threshold chosen by the same rule on their `val`, on all pictures of the third."
+    yield (
+        "The same recipe, trained on the other two sets, its threshold chosen by the same rule on their `val`, on all"
+        " pictures of the third."
+    )
     yield ""
     yield from _head("never trained on", *COLUMNS)
     dice = []
