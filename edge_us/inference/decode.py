@@ -94,7 +94,12 @@ def _suppress(boxes: Array, labels: NDArray[np.int64], limit: float) -> NDArray[
 
 
 def mask_contour(
-    box: Array, coefficients: Array, prototypes: Array, letterbox: Letterbox, frame_size: tuple[int, int]
+    box: Array,
+    coefficients: Array,
+    prototypes: Array,
+    letterbox: Letterbox,
+    frame_size: tuple[int, int],
+    least_logit: float = 0.0,
 ) -> Array:
     """Contour of one lesion's mask in frame px.
 
@@ -107,6 +112,8 @@ def mask_contour(
     letterbox : Letterbox
     frame_size : (int, int)
         Width and height of the frame.
+    least_logit : float
+        A pixel with more belongs to the lesion.
 
     Returns
     -------
@@ -141,7 +148,7 @@ def mask_contour(
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE,
     )
-    mask = (np.asarray(enlarged) > 0).view(np.uint8)
+    mask = (np.asarray(enlarged) > least_logit).view(np.uint8)
     contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE, offset=(x0, y0))
     if not contours:
         return np.zeros((0, 2), np.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -43,6 +44,7 @@ class Detector:
         if model.score_temperature != 1:
             self._floor = float(temper(floor, 1 / model.score_temperature))
         self._nms_iou = nms_iou
+        self._least_logit = math.log(model.mask_threshold / (1 - model.mask_threshold))
         self._letterbox: Letterbox | None = None
         self._input: NDArray[np.uint8] | None = None
         self.stages_ns: Mapping[str, int] = {}
@@ -100,7 +102,7 @@ class Detector:
                 kind=FindingKind.NODE if model.classes[label] == "node" else FindingKind.LESION,
                 box=(float(box[0]), float(box[1]), float(box[2]), float(box[3])),
                 score=float(score),
-                contour=mask_contour(box, coefficients, prototypes, letterbox, size),
+                contour=mask_contour(box, coefficients, prototypes, letterbox, size, self._least_logit),
             )
             for box, score, label, coefficients in zip(boxes, scores, found.classes, found.coefficients, strict=True)
             if box[2] > box[0] and box[3] > box[1]

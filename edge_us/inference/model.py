@@ -42,6 +42,8 @@ class Model:
         Score from which a finding is shown.
     score_temperature : float
         Divides the logit of every score; 1 leaves the network's own.
+    mask_threshold : float
+        Probability from which a pixel belongs to a lesion's mask; Ultralytics' own is 0.5.
     classifier : str or None
         Name of the shipped classifier that goes with it.
     licence, data_rights : str
@@ -61,6 +63,7 @@ class Model:
     licence: str
     data_rights: str
     score_temperature: float = 1.0
+    mask_threshold: float = 0.5
     classifier: str | None = None
 
 
@@ -129,6 +132,7 @@ def _describe(path: Path, sha256: str, entry: Entry | None) -> Model:
         threshold=DEFAULT_THRESHOLD if entry is None else entry.threshold,
         licence="unknown" if entry is None else entry.licence,
         data_rights="unknown" if entry is None else entry.data_rights,
+        mask_threshold=0.5 if entry is None else entry.mask_threshold,
         classifier=None if entry is None else entry.classifier,
     )
 

@@ -28,6 +28,7 @@ class Entry:
     licence: str
     data_rights: str
     is_default: bool
+    mask_threshold: float
     classifier: str | None
 
 
@@ -112,6 +113,7 @@ def _entry(name: str, table: dict[str, Any], folder: Path, default: str) -> Entr
         licence=table["licence"],
         data_rights=table["data_rights"],
         is_default=name == default,
+        mask_threshold=float(table.get("mask_threshold", 0.5)),
         classifier=table.get("classifier"),
     )
 
