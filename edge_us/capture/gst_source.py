@@ -15,7 +15,7 @@ from edge_us.capture.connect_errors import never_connected, not_playable, withou
 from edge_us.capture.container import lacks_index, missing_bytes
 from edge_us.capture.gst_pipeline import Failure, GstPipeline
 from edge_us.capture.pipelines import PipelineSpec
-from edge_us.capture.samples import SampleReader
+from edge_us.capture.samples import SampleReader, time_in_segment
 from edge_us.capture.source import Source, SourceInfo, SourceKind
 from edge_us.capture.state import OVER, BackOff, after_silence, step
 from edge_us.finding import SourceState
@@ -30,8 +30,6 @@ SHORTFALL_S = 0.5
 FIRST_TRY_S = 1.0
 """How long a file's first pipeline may take; decodebin (1.22) sometimes loses a demuxer's error and then waits for
 ever, so a silent file is tried anew, each time for half as long again."""
-NO_TIME = (1 << 64) - 1
-"""GST_CLOCK_TIME_NONE"""
 
 
 class GstSource(Source):
@@ -233,7 +231,7 @@ class GstSource(Source):
         when somebody asked for it.
         """
         arrived_ns = now_ns
-        running_ns = _in_segment(sample, "to_running_time")
+        running_ns = time_in_segment(sample, "to_running_time")
         if running_ns is not None and self._pipeline is not None:
             arrived_ns = min(self._pipeline.base_time_ns + running_ns, now_ns)
         captured_ns = self._last_captured_ns = max(arrived_ns, self._last_captured_ns)
@@ -242,7 +240,7 @@ class GstSource(Source):
         return captured_ns, captured_ns - self._epoch_ns
 
     def _file_times(self, sample: Any, now_ns: int) -> tuple[int, int]:
-        pts_ns = _in_segment(sample, "to_stream_time")
+        pts_ns = time_in_segment(sample, "to_stream_time")
         if pts_ns is None:
             pts_ns = self._last_pts_ns + int(1e9 / (self.info.fps or 25.0))
         return now_ns, pts_ns
@@ -297,14 +295,3 @@ class GstSource(Source):
     def _quiet_after_failure(self, now_ns: int) -> bool:
         """After an error the decoder may still hold pictures: they come until it is quiet."""
         return self._failure is not None and (now_ns - self._silent_since_ns) / 1e9 > DRAIN_S
-
-
-def _in_segment(sample: Any, conversion: str) -> int | None:
-    """The buffer's time stamp converted by its segment; None where it has none."""
-    from gi.repository import Gst
-
-    pts_ns = sample.get_buffer().pts
-    if pts_ns == NO_TIME:
-        return None
-    converted = int(getattr(sample.get_segment(), conversion)(Gst.Format.TIME, pts_ns))
-    return None if converted == NO_TIME else converted

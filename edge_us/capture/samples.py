@@ -14,6 +14,8 @@ from edge_us.colour import to_bgr
 from edge_us.frame import FULL_RANGE, Colorimetry, ColorMatrix, ColorRange, Frame, PixelFormat, Rect
 
 Image = NDArray[np.uint8]
+NO_TIME = (1 << 64) - 1
+"""What GStreamer writes where there is no time."""
 
 
 class Pixels(NamedTuple):
@@ -172,3 +174,21 @@ def _colorimetry(info: Any) -> Colorimetry:
     full = native.range == GstVideo.VideoColorRange(1)
     hd = native.matrix in (GstVideo.VideoColorMatrix.BT709, GstVideo.VideoColorMatrix.SMPTE240M)
     return Colorimetry(ColorRange.FULL if full else ColorRange.LIMITED, ColorMatrix.BT709 if hd else ColorMatrix.BT601)
+
+
+def time_in_segment(sample: Any, conversion: str) -> int | None:
+    """The buffer's time stamp in ns, converted by its segment; None where it has none.
+
+    Parameters
+    ----------
+    sample : Gst.Sample
+    conversion : str
+        ``to_running_time`` or ``to_stream_time``.
+    """
+    from gi.repository import Gst
+
+    pts_ns = sample.get_buffer().pts
+    if pts_ns == NO_TIME:
+        return None
+    converted = int(getattr(sample.get_segment(), conversion)(Gst.Format.TIME, pts_ns))
+    return None if converted == NO_TIME else converted
