@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -208,12 +209,17 @@ def test_doctor_and_models_say_what_is_here() -> None:
     assert "licence" in command("models", "show", "default").stdout
 
 
-def test_the_readmes_python_works_as_written(phantom: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_readmes_python_works_as_written(
+    phantom: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     readme = (Path(__file__).parent.parent.parent / "README.md").read_text()
     code = readme.split("```python\n")[1].split("```")[0]
     monkeypatch.chdir(tmp_path)
     (tmp_path / "clip.mp4").symlink_to(phantom)
     exec(compile(code, "README.md", "exec"), {})
+    lines = capsys.readouterr().out.splitlines()
+    assert lines
+    assert all(re.fullmatch(r"\d+ \d+ \([-\d., e]+\) 0\.\d\d -?\d+ ms", line) for line in lines), lines[0]
 
 
 def test_importing_edge_us_is_quick_and_brings_nothing_heavy() -> None:
