@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge_us.errors import ModelError
 from edge_us.inference.model import read_onnx
-from edge_us.inference.registry import ClassifierEntry, find_classifier
+from edge_us.inference.registry import ClassifierEntry, checked_file, find_classifier
 
 HINT = "A classifier takes a grey crop (1, 1, side, side) and gives a logit; see models/recipes/train_classifier.py."
 DEFAULT_THRESHOLD = 0.5
@@ -55,15 +54,7 @@ def load_classifier(name_or_path: str) -> ClassifierModel:
         Unknown name, missing or corrupt file, or not a classifier; the message says what is wrong.
     """
     entry = find_classifier(name_or_path)
-    path = Path(name_or_path) if entry is None else entry.path
-    if not path.is_file():
-        raise ModelError(f"there is no classifier {name_or_path!r}", "See `edge-us models list`, or give an ONNX file.")
-    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    if entry is not None and sha256 != entry.sha256:
-        raise ModelError(
-            f"{path} is not the manifest's file (sha256 {sha256[:12]}…, expected {entry.sha256[:12]}…)",
-            "Install edge-us again, or restore the file.",
-        )
+    path, sha256 = checked_file(name_or_path, entry, "classifier")
     return _describe(path, sha256, entry)
 
 

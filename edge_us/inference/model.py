@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ast
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from edge_us.errors import ModelError
 from edge_us.inference.decode import HeadLayout
-from edge_us.inference.registry import Entry, find_entry
+from edge_us.inference.registry import Entry, checked_file, find_entry
 
 EXPORT_HINT = "Export with Ultralytics: yolo export model=your-seg.pt format=onnx imgsz=320 (static, task segment)."
 DEFAULT_THRESHOLD = 0.25
@@ -82,20 +81,7 @@ def load_model(name_or_path: str) -> Model:
         Unknown name, missing or corrupt file, or not a YOLO segmentation network; the message says what is missing.
     """
     entry = find_entry(name_or_path)
-    path = Path(name_or_path) if entry is None else entry.path
-    if not path.is_file():
-        raise ModelError(
-            f"there is no model {name_or_path!r}"
-            if entry is None
-            else f"the file of model {entry.name} is missing: {path}",
-            "See `edge-us models list`, or give the path of an ONNX file.",
-        )
-    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    if entry is not None and sha256 != entry.sha256:
-        raise ModelError(
-            f"{path} is not the manifest's file (sha256 {sha256[:12]}…, expected {entry.sha256[:12]}…)",
-            "Install edge-us again, or restore the file.",
-        )
+    path, sha256 = checked_file(name_or_path, entry, "model")
     return _describe(path, sha256, entry)
 
 

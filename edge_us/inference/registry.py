@@ -81,6 +81,40 @@ def verify_models() -> tuple[tuple[str, str], ...]:
     return tuple((entry.name, _state(entry)) for entry in _everything())
 
 
+def checked_file(name_or_path: str, entry: Entry | ClassifierEntry | None, what: str) -> tuple[Path, str]:
+    """The file of a shipped network, which must have the manifest's sha256, or a user's own, and its sha256.
+
+    Parameters
+    ----------
+    name_or_path : str
+        As the user gave it.
+    entry : Entry, ClassifierEntry or None
+        The manifest's entry of that name; None for a path.
+    what : str
+        ``model`` or ``classifier``, for messages.
+
+    Raises
+    ------
+    ModelError
+        The file is missing, or not the manifest's.
+    """
+    path = Path(name_or_path) if entry is None else entry.path
+    if not path.is_file():
+        raise ModelError(
+            f"there is no {what} {name_or_path!r}"
+            if entry is None
+            else f"the file of {what} {entry.name} is missing: {path}",
+            "See `edge-us models list`, or give the path of an ONNX file.",
+        )
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    if entry is not None and sha256 != entry.sha256:
+        raise ModelError(
+            f"{path} is not the manifest's file (sha256 {sha256[:12]}…, expected {entry.sha256[:12]}…)",
+            "Install edge-us again, or restore the file.",
+        )
+    return path, sha256
+
+
 def card_text(name: str) -> str | None:
     """The model card in Markdown, or None where there is none."""
     card = data_root() / "models" / "cards" / f"{name}.md"
