@@ -78,7 +78,13 @@ def fit_scores(
         len({(case.dataset, case.group) for case in rows.cases if case.mask is not None}), len(rows.cases), manifest
     )
     loaded, info, observations, network = observe_manifest(
-        rows.cases, model, backend, precision, threads, region, None, None, progress
+        rows.cases,
+        model,
+        backend=backend,
+        precision=precision,
+        threads=threads,
+        region=region,
+        progress=progress,
     )
     temperature = _temperature(observations)
     threshold = operating_point(observations, false_positives, temperature)

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_us.errors import UsageError
-from edge_us.evaluate.bootstrap import CONFIDENCE, RESAMPLES
+from edge_us.evaluate.bootstrap import RESAMPLES
 from edge_us.evaluate.manifest import Case, Manifest, read_manifest
 from edge_us.evaluate.matching import IOU_THRESHOLDS, SPECK_SHARE
 from edge_us.evaluate.observe import Observation, Progress, observe_all
-from edge_us.evaluate.output import write_text
+from edge_us.evaluate.output import about_backend, about_bootstrap, about_model, write_text
 from edge_us.evaluate.summary import MALIGNANCY_THRESHOLD, Bootstrap, Sample, metrics, strata, stratum_metrics
 from edge_us.inference.backend import BackendName, Precision
 
@@ -124,7 +124,16 @@ def evaluate(
         chosen = sorted(random.Random(seed).sample(range(len(cases)), limit))
         cases = [cases[index] for index in chosen]
     loaded, info, observations, network = observe_manifest(
-        cases, model, backend, precision, threads, region, threshold, calibration, progress, classifier
+        cases,
+        model,
+        backend=backend,
+        precision=precision,
+        threads=threads,
+        region=region,
+        threshold=threshold,
+        calibration=calibration,
+        classifier=classifier,
+        progress=progress,
     )
     at = loaded.threshold
     bootstrap = Bootstrap(resamples, seed)
@@ -132,23 +141,17 @@ def evaluate(
     report: dict[str, Any] = {
         "schema": SCHEMA,
         "manifest": _about_manifest(rows, len(cases)),
-        "model": {
-            "name": loaded.name,
-            "sha256": loaded.sha256,
-            "threshold": at,
-            "score_temperature": loaded.score_temperature,
-            "input_size": list(loaded.input_size),
-        },
+        "model": about_model(loaded),
         "classifier": None
         if network is None
         else {"name": network.name, "sha256": network.sha256, "temperature": network.temperature},
-        "backend": {"name": info.name, "precision": info.precision, "device": info.device},
+        "backend": about_backend(info),
         "settings": {
             "region": region,
             "score_floor": min(SCORE_FLOOR, at),
             "hit_iou": IOU_THRESHOLDS[0],
             "smallest_component_share": SPECK_SHARE,
-            "bootstrap": {"unit": "group", "resamples": resamples, "seed": seed, "confidence": CONFIDENCE},
+            "bootstrap": about_bootstrap(bootstrap),
         },
         "counts": sample.counts(),
         **metrics(sample, MALIGNANCY_THRESHOLD if network is None else network.threshold),
@@ -160,14 +163,15 @@ def evaluate(
 def observe_manifest(
     cases: Sequence[Case],
     model: str,
-    backend: BackendName,
-    precision: Precision,
-    threads: int | None,
-    region: str,
-    threshold: float | None,
-    calibration: Path | None,
-    progress: Progress | None,
+    *,
+    backend: BackendName = BackendName.AUTO,
+    precision: Precision = Precision.AUTO,
+    threads: int | None = None,
+    region: str = "auto",
+    threshold: float | None = None,
+    calibration: Path | None = None,
     classifier: str = "auto",
+    progress: Progress | None = None,
 ) -> tuple[Model, BackendInfo, list[Observation], ClassifierModel | None]:
     """Look at all cases with all scores kept; parameters as for `evaluate`.
 

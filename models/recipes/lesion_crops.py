@@ -31,10 +31,12 @@ class Sample:
     dataset: str
 
 
-def read_samples(manifest: Path, split: str, exclude: frozenset[str]) -> list[Sample]:
-    """All lesions of a split with their labels; pictures without one are left out."""
+def read_samples(
+    manifest: Path, split: str | None, *, exclude: frozenset[str] = frozenset(), datasets: Sequence[str] = ()
+) -> list[Sample]:
+    """All lesions of a split, or of every split, with their labels; pictures without one are left out."""
     found = []
-    for case in read_manifest(manifest, split).cases:
+    for case in read_manifest(manifest, split, datasets).cases:
         if case.mask is None or case.dataset in exclude:
             continue
         gray = cv2.imread(str(case.image), cv2.IMREAD_GRAYSCALE)

@@ -80,11 +80,13 @@ def batches(samples: Sequence[Sample], side: int, batch: int, rng: np.random.Gen
 def predict(network: nn.Module, samples: Sequence[Sample], side: int) -> NDArray[np.float64]:
     """Logit of each sample on its labelled box."""
     network.eval()
+    device = next(network.parameters()).device
     logits = []
     with torch.no_grad():
         for start in range(0, len(samples), 64):
             crops = np.stack([crop(each.gray, each.box, side) for each in samples[start : start + 64]])
-            logits.append(network(torch.from_numpy(crops[:, None]).float() / 255)[:, 0].double().numpy())
+            found = network(torch.from_numpy(crops[:, None]).float().to(device) / 255)
+            logits.append(found[:, 0].double().cpu().numpy())
     return np.concatenate(logits)
 
 
@@ -110,12 +112,13 @@ def train(options: argparse.Namespace) -> None:
     if note.exists() and json.loads(note.read_text()) != recipe:
         raise SystemExit(f"error: {options.out} holds a run with other options; choose another --out")
     note.write_text(json.dumps(recipe, indent=1) + "\n")
-    samples = read_samples(options.manifest, "train", exclude)
-    held_out = read_samples(options.manifest, "val", exclude)
+    samples = read_samples(options.manifest, "train", exclude=exclude)
+    held_out = read_samples(options.manifest, "val", exclude=exclude)
     truth = np.array([each.is_malignant for each in held_out])
     torch.manual_seed(options.seed)
     network = Classifier(load_backbone(options.start))
     network.backbone.requires_grad_(not options.head_only)
+    network.to(options.device)
     groups = [
         {"params": network.backbone.parameters(), "lr": options.lr},
         {"params": network.head.parameters(), "lr": options.lr * 5},
@@ -131,7 +134,7 @@ def train(options: argparse.Namespace) -> None:
     )
     state_file, first, best = options.out / "last.pt", 0, 0.0
     if state_file.exists():
-        state = torch.load(state_file, weights_only=False)
+        state = torch.load(state_file, weights_only=False, map_location=options.device)
         for part, name in (
             (network, "network"),
             (average, "average"),
@@ -149,7 +152,8 @@ def train(options: argparse.Namespace) -> None:
         rng = np.random.default_rng([options.seed, epoch])
         torch.manual_seed(options.seed * 1000 + epoch)
         for step, (pictures, labels) in enumerate(batches(samples, options.imgsz, options.batch, rng)):
-            with torch.autocast("cpu", dtype=torch.bfloat16):
+            pictures, labels = pictures.to(options.device), labels.to(options.device)
+            with torch.autocast(torch.device(options.device).type, dtype=torch.bfloat16):
                 loss = loss_of(network(pictures).float(), labels * 0.9 + 0.05)
             optimiser.zero_grad()
             loss.backward()
@@ -185,10 +189,11 @@ def _report(
     options: argparse.Namespace, network: Classifier, samples: Sequence[Sample], exclude: frozenset[str]
 ) -> None:
     """AUC on the data sets that were left out, all pictures; and the file for the runtime."""
-    network.load_state_dict(torch.load(options.out / "best.pt", weights_only=False)["average"])
+    network.to("cpu").load_state_dict(
+        torch.load(options.out / "best.pt", weights_only=False, map_location="cpu")["average"]
+    )
     for name in sorted(exclude):
-        others = frozenset(["busbra", "busi", "bus_uclm"]) - {name}
-        unseen = [each for split in ("train", "val", "test") for each in read_samples(options.manifest, split, others)]
+        unseen = read_samples(options.manifest, None, datasets=[name])
         found = auc(predict(network, unseen, options.imgsz), np.array([each.is_malignant for each in unseen]))
         print(f"never trained on {name}: AUC {found:.4f} on {len(unseen)} lesions")
     share = float(np.mean([each.is_malignant for each in samples]))
@@ -248,7 +253,8 @@ def main() -> None:
     parser.add_argument("--lr", type=float, default=0.0004)
     parser.add_argument("--head-only", action="store_true", help="train the last layer on the start's features alone")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="cpu", help="cpu, or cuda:0")
+    parser.add_argument("--threads", type=int, default=1, help="on the CPU")
     train(parser.parse_args())
 
 

@@ -59,6 +59,8 @@ def test_every_lesion_of_a_split_is_a_sample_and_normal_pictures_are_none(tmp_pa
         "one,images/d.png,,normal,,p4,,train",
     ]
     manifest = write_manifest(tmp_path, rows)
-    found = lesion_crops.read_samples(manifest, "train", frozenset())
+    found = lesion_crops.read_samples(manifest, "train")
     assert [(each.dataset, each.is_malignant) for each in found] == [("one", False), ("two", True)]
-    assert len(lesion_crops.read_samples(manifest, "train", frozenset({"one"}))) == 1
+    assert len(lesion_crops.read_samples(manifest, "train", exclude=frozenset({"one"}))) == 1
+    everywhere = lesion_crops.read_samples(manifest, None, datasets=["one"])
+    assert [each.is_malignant for each in everywhere] == [False, False], "every split of that data set"

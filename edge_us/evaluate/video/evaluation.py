@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from edge_us.evaluate.bootstrap import CONFIDENCE, RESAMPLES
+from edge_us.evaluate.bootstrap import RESAMPLES
 from edge_us.evaluate.observe import Progress
-from edge_us.evaluate.output import write_text
+from edge_us.evaluate.output import about_backend, about_bootstrap, about_model, write_text
 from edge_us.evaluate.summary import Bootstrap
 from edge_us.evaluate.video.observe import Observation, observe_clip
 from edge_us.evaluate.video.sequences import Clip, Sequences, read_sequences
@@ -113,14 +113,8 @@ def evaluate_video(
         "schema": SCHEMA,
         "note": _note(rows.clips),
         "manifest": _about(rows),
-        "model": {
-            "name": loaded.name,
-            "sha256": loaded.sha256,
-            "threshold": loaded.threshold,
-            "score_temperature": loaded.score_temperature,
-            "input_size": list(loaded.input_size),
-        },
-        "backend": {"name": info.name, "precision": info.precision, "device": info.device},
+        "model": about_model(loaded),
+        "backend": about_backend(info),
         "settings": {
             "region": region,
             "on_frames": config.on_frames,
@@ -128,7 +122,7 @@ def evaluate_video(
             "hit_iou": HIT_IOU,
             "hit_share_of_track": HIT_SHARE,
             "visible_share_of_lesion": VISIBLE_SHARE,
-            "bootstrap": {"unit": "group", "resamples": resamples, "seed": seed, "confidence": CONFIDENCE},
+            "bootstrap": about_bootstrap(bootstrap),
         },
         **metrics(observations, bootstrap),
         "datasets": {
