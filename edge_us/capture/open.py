@@ -42,6 +42,19 @@ def open_source(uri: str, *, connect_timeout_s: float = 10.0, realtime: bool | N
     return source
 
 
+def kind_of(uri: str) -> SourceKind:
+    """What kind of source a text names, without opening it; raises as `open_source` does for what cannot be one."""
+    parsed = parse_source(uri)
+    if parsed.scheme is Scheme.IMAGES:
+        return SourceKind.STILLS
+    if parsed.scheme is Scheme.PHANTOM:
+        from edge_us.phantom.spec import parse_uri
+
+        return SourceKind.LIVE if parse_uri(parsed.target)[1].live else SourceKind.FILE
+    live = parsed.scheme in (Scheme.V4L2, Scheme.DECKLINK, Scheme.RTSP)
+    return SourceKind.LIVE if live else SourceKind.FILE
+
+
 def _open(parsed: SourceUri, connect_timeout_s: float) -> Source:
     if parsed.scheme is Scheme.DICOM:
         from edge_us.capture.dicom import open_dicom

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from edge_us.classify.model import ClassifierModel
     from edge_us.frame import Rect
-    from edge_us.inference.backend import Backend
+    from edge_us.inference.backend import Lane
 
 
 class Classifier:
@@ -22,21 +22,13 @@ class Classifier:
     Parameters
     ----------
     model : ClassifierModel
-    backend : Backend
-        Compiled from the same model.
+    lane : Lane
+        Of a backend compiled from the same model; nobody else's.
     """
 
-    def __init__(self, model: ClassifierModel, backend: Backend) -> None:
+    def __init__(self, model: ClassifierModel, lane: Lane) -> None:
         self.model = model
-        self._backend = backend
-
-    def warm_up(self) -> None:
-        """Run the network twice on black, so that the first real lesion is not the slow one."""
-        import numpy as np
-
-        side = self.model.input_size[0]
-        for _ in range(2):
-            self._backend.infer(np.zeros((side, side), np.uint8))
+        self._lane = lane
 
     def logit(self, gray: NDArray[np.uint8], box: tuple[float, float, float, float], bounds: Rect | None) -> float:
         """Logit of malignancy of one lesion, before the temperature.
@@ -50,13 +42,9 @@ class Classifier:
         bounds : Rect or None
             The image region; None is the whole frame.
         """
-        (heads,) = self._backend.infer(crop(gray, box, self.model.input_size[0], bounds))
+        (heads,) = self._lane.infer(crop(gray, box, self.model.input_size[0], bounds))
         return float(heads[0, 0])
 
     def probability(self, logit: float) -> float:
         """Probability of malignancy, 0..1, with the model's temperature."""
         return 1.0 / (1.0 + math.exp(-max(-60.0, min(60.0, logit / self.model.temperature))))
-
-    def close(self) -> None:
-        """Release the network; may be called more than once."""
-        self._backend.close()

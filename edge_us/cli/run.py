@@ -5,9 +5,10 @@ from __future__ import annotations
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import typer
 
@@ -16,7 +17,7 @@ from edge_us.errors import ExitCode
 from edge_us.inference.backend import BackendName, Precision
 
 if TYPE_CHECKING:
-    from edge_us.runtime.run import Run
+    pass
 
 
 def _help(field: str) -> str:
@@ -24,7 +25,11 @@ def _help(field: str) -> str:
 
 
 def run_command(
-    source: str = typer.Argument(..., help=_help("source"), show_default=False),
+    source: list[str] = typer.Argument(
+        ...,
+        help=_help("source") + " Several run beside each other on one backend; outputs NAME.ext become NAME-1.ext, …",
+        show_default=False,
+    ),
     model: str | None = typer.Option(None, help=_help("model")),
     classifier: str | None = typer.Option(None, help=_help("classifier")),
     backend: BackendName | None = typer.Option(None, help=_help("backend")),
@@ -49,7 +54,7 @@ def run_command(
 ) -> None:
     """Outline, track and label lesions on a video, live source or folder of stills."""
     options: dict[str, Any] = {
-        "source": source,
+        "source": source[0],
         "model": model,
         "classifier": classifier,
         "backend": backend,
@@ -71,7 +76,15 @@ def run_command(
         "connect_timeout_s": connect_timeout,
         "max_age_ms": max_age,
     }
-    execute(load_config(options, config))
+    from edge_us.runtime.several import configs_of
+
+    configs = configs_of(load_config(options, config), source)
+    if len(configs) == 1:
+        execute(configs[0])
+    else:
+        from edge_us.cli.run_several import execute_several
+
+        execute_several(configs)
 
 
 def execute(config: RunConfig) -> dict[str, Any]:
@@ -83,11 +96,11 @@ def execute(config: RunConfig) -> dict[str, Any]:
     from edge_us.runtime.run import Run
 
     running = Run(config)
-    progress = _Progress()
+    progress = Progress()
     try:
         for frame, _ in running:
             if not progress.started:
-                _stop_between_frames(running)
+                stop_on_signals(running)
             progress.tick(frame.index + 1)
     finally:
         progress.clear()
@@ -105,15 +118,30 @@ def execute(config: RunConfig) -> dict[str, Any]:
     return running.report
 
 
-def _stop_between_frames(running: Run) -> None:
-    """From now on the first signal ends the run after the frame in hand; a second one interrupts at once."""
+class Stoppable(Protocol):
+    """What a signal ends: one run, or several."""
+
+    def stop(self) -> None:
+        """End after the frame in hand."""
+        ...
+
+
+def stop_on_signals(running: Stoppable) -> Callable[[], bool]:
+    """From now on the first signal ends the run after the frame in hand; a second one interrupts at once.
+
+    Returns a function that says whether there was a signal.
+    """
+    stopped = False
 
     def stop(number: int, _frame: FrameType | None) -> None:
+        nonlocal stopped
+        stopped = True
         signal.signal(number, signal.default_int_handler)
         running.stop()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
+    return lambda: stopped
 
 
 def summary(report: dict[str, Any]) -> str:
@@ -130,7 +158,7 @@ def summary(report: dict[str, Any]) -> str:
     )
 
 
-class _Progress:
+class Progress:
     """A counter on the terminal, at most five times a second; silent when standard error is no terminal."""
 
     def __init__(self) -> None:
@@ -139,11 +167,13 @@ class _Progress:
         self._next = 0.0
 
     def tick(self, frames: int) -> None:
+        """Show the number of frames so far."""
         self.started = True
         if self._on and time.monotonic() >= self._next:
             self._next = time.monotonic() + 0.2
             print(f"\r{frames} frames", end="", file=sys.stderr, flush=True)
 
     def clear(self) -> None:
+        """Wipe the counter away before other text."""
         if self._on:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from edge_us.inference.backend import BackendInfo
     from edge_us.inference.model import Model
     from edge_us.runtime.analyser import Analyser
+    from edge_us.runtime.engine import Engine
 
 SCHEMA = "edge-us/evaluation/1"
 SCORE_FLOOR = 0.001
@@ -185,32 +186,29 @@ def observe_manifest(
     """
     from edge_us.calibrate.score_calibration import calibrated
     from edge_us.calibrate.temperature import temper
-    from edge_us.classify.open import open_classifier
-    from edge_us.inference.backends import open_backend
+    from edge_us.classify.choose import choose_classifier
     from edge_us.inference.model import load_model
+    from edge_us.runtime.engine import open_engine
 
     loaded = calibrated(load_model(model), calibration)
     if threshold is not None:
         loaded = replace(loaded, threshold=threshold)
-    with ExitStack() as stack:
-        engine = stack.enter_context(closing(open_backend(loaded, backend, precision, threads)))
-        network = open_classifier(classifier, loaded, backend, precision, threads, calibration)
-        if network is not None:
-            stack.enter_context(closing(network))
+    chosen = choose_classifier(classifier, loaded, calibration)
+    with closing(open_engine(loaded, chosen, backend=backend, precision=precision, threads=threads)) as engine:
         # The floor is the network's own score: a temperature must not change which findings are ranked.
         floor = float(temper(SCORE_FLOOR, loaded.score_temperature))
-        analyser = _analyser(region, loaded, engine, min(floor, loaded.threshold), network)
+        analyser = _analyser(region, engine, min(floor, loaded.threshold))
         observations = observe_all(cases, analyser, loaded.threshold, progress)
-        return loaded, engine.info, observations, None if network is None else network.model
+        return loaded, engine.info, observations, chosen
 
 
-def _analyser(region: str, model: Any, engine: Any, floor: float, classifier: Any) -> Analyser:
+def _analyser(region: str, engine: Engine, floor: float) -> Analyser:
     from edge_us.capture.source import SourceKind
     from edge_us.config import load_config
     from edge_us.runtime.build import build_analyser
 
     config = load_config({"source": "images:", "region": region}, environment={})
-    return build_analyser(config, model, engine, SourceKind.STILLS, floor, classifier)
+    return build_analyser(config, engine.share(), SourceKind.STILLS, floor)
 
 
 def _about_manifest(manifest: Manifest, used: int) -> dict[str, Any]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     import numpy as np
@@ -40,6 +42,27 @@ class BackendInfo:
     device: str
 
 
+@dataclass(frozen=True, slots=True)
+class Concurrency:
+    """How a backend divides the machine.
+
+    Attributes
+    ----------
+    streams : int
+        Inferences that are computed at the same time, each on its share of the threads. 1 gives every inference all
+        threads: the least latency.
+    lanes : int
+        Inferences that may be begun and not yet fetched; those beyond ``streams`` wait in the backend, first come
+        first served.
+    """
+
+    streams: int = 1
+    lanes: int = 1
+
+
+ONE_AT_A_TIME = Concurrency()
+
+
 class Network(Protocol):
     """What a backend must know of a network to compile it; `Model` is one, and so is a classifier."""
 
@@ -69,27 +92,40 @@ class Network(Protocol):
         ...
 
 
+class Lane(ABC):
+    """One inference at a time on a compiled network; the lanes of a backend run beside each other."""
+
+    @abstractmethod
+    def start(self, image: NDArray[np.uint8]) -> None:
+        """Begin with one letterboxed picture; `wait` must have fetched the one before.
+
+        Parameters
+        ----------
+        image : ndarray of uint8, shape (height, width) or (height, width, 3)
+            Grey for grey models, BGR for colour models; exactly the input size, and left alone until `wait`. Scaling
+            to 0..1, channel order and layout are the backend's business.
+        """
+
+    @abstractmethod
+    def wait(self) -> tuple[NDArray[np.float32], ...]:
+        """Fetch what was begun last: raw heads in the order of the ONNX outputs, valid until the next `start`."""
+
+    def infer(self, image: NDArray[np.uint8]) -> tuple[NDArray[np.float32], ...]:
+        """Begin and fetch at once."""
+        self.start(image)
+        return self.wait()
+
+
 class Backend(Protocol):
     """A compiled network with fixed input shape."""
 
     info: BackendInfo
 
-    def infer(self, image: NDArray[np.uint8]) -> tuple[NDArray[np.float32], ...]:
-        """Run the network on one letterboxed picture.
-
-        Parameters
-        ----------
-        image : ndarray of uint8, shape (height, width) or (height, width, 3)
-            Grey for grey models, BGR for colour models; exactly the input size. Scaling to 0..1, channel
-            order and layout are the backend's business.
-
-        Returns
-        -------
-        tuple of ndarray of float32
-            Raw heads in the order of the ONNX outputs; valid until the next call.
-        """
+    @property
+    def lanes(self) -> Sequence[Lane]:
+        """As many as `Concurrency.lanes` says; none once it is closed."""
         ...
 
     def close(self) -> None:
-        """Release the network; may be called more than once."""
+        """Release the network, once nothing is being computed; may be called more than once."""
         ...

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from edge_us.errors import MissingDependencyError, ModelError, UsageError
-from edge_us.inference.backend import Backend, BackendName, Precision
+from edge_us.inference.backend import ONE_AT_A_TIME, Backend, BackendName, Concurrency, Precision
 
 if TYPE_CHECKING:
     from edge_us.inference.backend import Network
@@ -89,6 +89,7 @@ def open_backend(
     name: BackendName = BackendName.AUTO,
     precision: Precision = Precision.AUTO,
     threads: int | None = None,
+    concurrency: Concurrency = ONE_AT_A_TIME,
 ) -> Backend:
     """Compile ``model`` on the chosen backend.
 
@@ -97,22 +98,22 @@ def open_backend(
     machine = probe_machine()
     choice = choose_backend(machine, name, precision)
     if choice.name is BackendName.ONNXRUNTIME:
-        return _open_onnxruntime(model, threads)
+        return _open_onnxruntime(model, threads, concurrency.lanes)
     from edge_us.inference.openvino_backend import OpenVinoBackend
 
     try:
-        return OpenVinoBackend(model, choice.precision, threads)
+        return OpenVinoBackend(model, choice.precision, threads, concurrency)
     except ModelError:
         fp32_will_do = precision in (Precision.AUTO, Precision.FP32)
         if name is not BackendName.AUTO or machine.onnxruntime is None or not fp32_will_do:
             raise
-        return _open_onnxruntime(model, threads)
+        return _open_onnxruntime(model, threads, concurrency.lanes)
 
 
-def _open_onnxruntime(model: Network, threads: int | None) -> Backend:
+def _open_onnxruntime(model: Network, threads: int | None, lanes: int) -> Backend:
     from edge_us.inference.onnxruntime_backend import OnnxRuntimeBackend
 
-    return OnnxRuntimeBackend(model, threads)
+    return OnnxRuntimeBackend(model, threads, lanes)
 
 
 def _openvino(machine: Machine, precision: Precision, reasons: tuple[str, ...]) -> Choice:

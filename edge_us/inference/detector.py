@@ -1,10 +1,12 @@
-"""`Detector`: one frame in, untracked findings in frame pixels out."""
+"""`Detector`: frames in, untracked findings in frame pixels out; several may be on their way."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,40 +20,75 @@ from edge_us.inference.decode import NMS_IOU, mask_contour, select
 from edge_us.inference.letterbox import PADDING, Letterbox
 
 if TYPE_CHECKING:
-    from edge_us.inference.backend import Backend
+    from edge_us.inference.backend import Lane
     from edge_us.inference.model import Model
 
 
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One frame on its way through the network."""
+
+    lane: Lane
+    letterbox: Letterbox
+    size: tuple[int, int]
+    preprocess_ns: int
+    started_ns: int
+
+
+class _Input:
+    """A lane's own input picture, made anew (with a clean border) only when the region changes."""
+
+    def __init__(self, model: Model) -> None:
+        self._size = model.input_size
+        width, height = model.input_size
+        self._shape = (height, width) if model.is_grey else (height, width, 3)
+        self._letterbox: Letterbox | None = None
+        self.pixels: NDArray[np.uint8] = np.empty(0, np.uint8)
+
+    def fit(self, region: Rect) -> Letterbox:
+        if self._letterbox is None or self._letterbox.region != region:
+            self._letterbox = Letterbox.fit(region, self._size)
+            self.pixels = np.full(self._shape, PADDING, np.uint8)
+        return self._letterbox
+
+
 class Detector:
-    """Region crop, letterbox, network and decoding, one frame at a time.
+    """Region crop, letterbox, network and decoding.
+
+    `start` begins with a frame, `finish` fetches the findings of the frame that was begun first. As many frames may be
+    on their way as there are lanes.
 
     Parameters
     ----------
     model : Model
-    backend : Backend
-        Compiled from the same model.
+    lanes : sequence of Lane
+        Of a backend compiled from the same model; nobody else's.
     floor : float
         Lowest score that is returned, after the model's temperature.
     nms_iou : float
         Overlap from which the weaker of two boxes goes.
     """
 
-    def __init__(self, model: Model, backend: Backend, floor: float, nms_iou: float = NMS_IOU) -> None:
+    def __init__(self, model: Model, lanes: Sequence[Lane], floor: float, nms_iou: float = NMS_IOU) -> None:
         self._model = model
-        self._backend = backend
         # The network's own score that this comes from; decoding cuts there, before anything dear.
         self._floor = floor
         if model.score_temperature != 1:
             self._floor = float(temper(floor, 1 / model.score_temperature))
         self._nms_iou = nms_iou
         self._least_logit = math.log(model.mask_threshold / (1 - model.mask_threshold))
-        self._letterbox: Letterbox | None = None
-        self._input: NDArray[np.uint8] | None = None
+        self._free = deque((lane, _Input(model)) for lane in lanes)
+        self._busy: deque[tuple[Lane, _Input]] = deque()
         self.stages_ns: Mapping[str, int] = {}
-        """Time that each stage of the last `detect` took."""
+        """Time that each stage of the last frame took; ``infer`` is from its start until it was fetched."""
 
-    def detect(self, frame: Frame, region: Rect | None) -> tuple[Finding, ...]:
-        """Findings of one frame, best score first, with ``track`` None.
+    @property
+    def lanes(self) -> int:
+        """Number of frames that may be on their way."""
+        return len(self._free) + len(self._busy)
+
+    def start(self, frame: Frame, region: Rect | None) -> Job:
+        """Begin with one frame.
 
         Parameters
         ----------
@@ -60,29 +97,28 @@ class Detector:
             Part of the frame that is looked at; None is all of it.
         """
         started_ns = time.monotonic_ns()
-        box = Rect(0, 0, frame.width, frame.height) if region is None else region
-        letterbox = self._fit(box)
+        lane, buffer = self._free[0]
+        letterbox = buffer.fit(Rect(0, 0, frame.width, frame.height) if region is None else region)
         pixels = to_gray(frame, region) if self._model.is_grey else to_bgr(frame, region)
-        image = letterbox.apply(pixels, self._input)
+        image = letterbox.apply(pixels, buffer.pixels)
         prepared_ns = time.monotonic_ns()
-        heads = self._backend.infer(image)
+        lane.start(image)
+        self._busy.append(self._free.popleft())
+        return Job(lane, letterbox, frame.size, prepared_ns - started_ns, prepared_ns)
+
+    def finish(self, job: Job) -> tuple[Finding, ...]:
+        """Findings of the frame that was begun first, best score first, with ``track`` None."""
+        # Before the wait: where inference fails, the lane is free again for another try.
+        self._free.append(self._busy.popleft())
+        heads = job.lane.wait()
         inferred_ns = time.monotonic_ns()
-        findings = self._decode(heads, letterbox, frame.size)
+        findings = self._decode(heads, job.letterbox, job.size)
         self.stages_ns = {
-            "preprocess": prepared_ns - started_ns,
-            "infer": inferred_ns - prepared_ns,
+            "preprocess": job.preprocess_ns,
+            "infer": inferred_ns - job.started_ns,
             "decode": time.monotonic_ns() - inferred_ns,
         }
         return findings
-
-    def _fit(self, region: Rect) -> Letterbox:
-        """The letterbox of this region, made anew (with a clean border) only when the region changes."""
-        if self._letterbox is None or self._letterbox.region != region:
-            width, height = self._model.input_size
-            channels = () if self._model.is_grey else (3,)
-            self._letterbox = Letterbox.fit(region, self._model.input_size)
-            self._input = np.full((height, width, *channels), PADDING, np.uint8)
-        return self._letterbox
 
     def _decode(
         self, heads: tuple[NDArray[np.float32], ...], letterbox: Letterbox, size: tuple[int, int]

@@ -6,13 +6,13 @@ and they starve the encoder.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_us.errors import ModelError
-from edge_us.inference.backend import BackendInfo
+from edge_us.inference.backend import BackendInfo, Lane
 
 if TYPE_CHECKING:
     from edge_us.inference.backend import Network
@@ -26,9 +26,11 @@ class OnnxRuntimeBackend:
     model : Network
     threads : int or None
         Inference threads; None leaves it to ONNX Runtime (all physical cores).
+    lanes : int
+        Each computes when it is waited for, on all threads: as a fallback it need not overlap.
     """
 
-    def __init__(self, model: Network, threads: int | None = None) -> None:
+    def __init__(self, model: Network, threads: int | None = None, lanes: int = 1) -> None:
         import onnxruntime as ort
 
         options = ort.SessionOptions()
@@ -37,28 +39,35 @@ class OnnxRuntimeBackend:
         if threads is not None:
             options.intra_op_num_threads = threads
         try:
-            self._session = ort.InferenceSession(str(model.path), options, providers=["CPUExecutionProvider"])
+            session = ort.InferenceSession(str(model.path), options, providers=["CPUExecutionProvider"])
         except Exception as error:
             first = str(error).strip().splitlines()[0][:200]
             raise ModelError(
                 f"ONNX Runtime cannot load {model.path}: {first}", "Check the file with `edge-us models show`."
             ) from None
-        width, height = model.input_size
-        self._grey = model.is_grey or model.channels == 1
-        self._name = self._session.get_inputs()[0].name
-        self._input = np.empty((1, model.channels, height, width), np.float32)
+        self.lanes = [_OnnxRuntimeLane(session, model) for _ in range(lanes)]
         self.info = BackendInfo("onnxruntime", "fp32", f"CPU (ONNX Runtime {ort.__version__})")
 
-    def infer(self, image: NDArray[np.uint8]) -> tuple[NDArray[np.float32], ...]:
-        """Run the network on one letterboxed picture; see `Backend.infer`."""
+    def close(self) -> None:
+        """Nothing to release beyond the object itself."""
+
+
+class _OnnxRuntimeLane(Lane):
+    def __init__(self, session: Any, model: Network) -> None:
+        width, height = model.input_size
+        self._session = session
+        self._grey = model.is_grey or model.channels == 1
+        self._name = session.get_inputs()[0].name
+        self._input = np.empty((1, model.channels, height, width), np.float32)
+
+    def start(self, image: NDArray[np.uint8]) -> None:
         scale = np.float32(1 / 255)
         if self._grey:
             np.multiply(image, scale, out=self._input[0, 0], casting="unsafe")
             self._input[0, 1:] = self._input[0, 0]
         else:
             np.multiply(image[..., ::-1].transpose(2, 0, 1), scale, out=self._input[0], casting="unsafe")
+
+    def wait(self) -> tuple[NDArray[np.float32], ...]:
         heads = self._session.run(None, {self._name: self._input})
         return tuple(np.asarray(head, np.float32) for head in heads)
-
-    def close(self) -> None:
-        """Nothing to release beyond the object itself."""

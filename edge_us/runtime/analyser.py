@@ -1,11 +1,12 @@
-"""`Analyser`: one frame in, one `FrameResult` out: region, detector, tracker."""
+"""`Analyser`: one frame in, one `FrameResult` out: region, detector, tracker; several frames may be on their way."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from edge_us.finding import AiState, Finding, FrameResult, SourceState
 from edge_us.frame import Frame, Rect
@@ -36,16 +37,41 @@ class FrameDetector(Protocol):
 
     @property
     def stages_ns(self) -> Mapping[str, int]:
-        """Time that each stage of the last `detect` took."""
+        """Time that each stage of the last frame took."""
         ...
 
-    def detect(self, frame: Frame, region: Rect | None) -> tuple[Finding, ...]:
-        """Untracked findings of one frame, in px of the full frame."""
+    @property
+    def lanes(self) -> int:
+        """Number of frames that may be on their way."""
         ...
+
+    def start(self, frame: Frame, region: Rect | None) -> Any:
+        """Begin with one frame; returns what `finish` takes."""
+        ...
+
+    def finish(self, job: Any) -> tuple[Finding, ...]:
+        """Untracked findings of the frame that was begun first, in px of the full frame."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A frame whose inference was begun.
+
+    ``is_new_picture`` says that nothing which was learnt before holds for it: another size, or another region.
+    """
+
+    frame: Frame
+    region: Rect | None
+    job: Any
+    is_new_picture: bool
 
 
 class Analyser:
     """The way of one frame through region crop, network, decoding, tracking and the verdict on the picture itself.
+
+    Results do not depend on how many frames are on their way: what `begin` finds out about a frame takes effect when
+    that frame is finished.
 
     Parameters
     ----------
@@ -91,18 +117,32 @@ class Analyser:
         """Time that each stage took for the last frame."""
         return {**self._detector.stages_ns, **self._own_stages_ns}
 
+    @property
+    def lanes(self) -> int:
+        """Number of frames that may be begun and not finished."""
+        return self._detector.lanes
+
     def analyse(self, frame: Frame) -> FrameResult:
         """Look at one frame; call it with rising ``index``. Runs for as long as inference takes."""
-        if frame.size != self._size or self._tracker is None:
+        return self.finish(self.begin(frame))
+
+    def begin(self, frame: Frame) -> Begun:
+        """Find the region and begin inference; call it with rising ``index``, and `finish` in the same order."""
+        changed = frame.size != self._size
+        if changed or self._tracker is None:
             # Another picture geometry: nothing that was learnt about the old one holds.
             self._size = frame.size
             self._finder, self._found = None, None
-            if self._tracker is not None:
-                self._tracker.reset()
-        if self._interrupted(frame) and self._tracker is not None:
-            self._tracker.reset()
+        before = self._found
         region = self.region_of(frame)
-        findings = self._detector.detect(frame, region)
+        return Begun(frame, region, self._detector.start(frame, region), changed or self._found != before)
+
+    def finish(self, begun: Begun) -> FrameResult:
+        """Result of the frame that was begun first."""
+        frame, region = begun.frame, begun.region
+        if (self._interrupted(frame) or begun.is_new_picture) and self._tracker is not None:
+            self._tracker.reset()
+        findings = self._detector.finish(begun.job)
         detected_ns = time.monotonic_ns()
         cause = None if self._judge is None else self._judge.judge(frame, region, region_known=self._knows(region))
         if cause is not None and not cause.shows_tissue:
@@ -163,8 +203,5 @@ class Analyser:
         if not self._finder.finished:
             estimate = self._finder.update(to_gray(frame))
             self.region_note = f"auto: {estimate.reason}"
-            found = estimate.rect if estimate.confident else None
-            if found != self._found and self._tracker is not None:
-                self._tracker.reset()
-            self._found = found
+            self._found = estimate.rect if estimate.confident else None
         return self._found

@@ -13,10 +13,8 @@ from edge_us.runtime.outputs import Outputs
 
 if TYPE_CHECKING:
     from edge_us.capture.source import SourceKind
-    from edge_us.classify.classifier import Classifier
-    from edge_us.inference.backend import Backend
-    from edge_us.inference.model import Model
     from edge_us.overlay.overlay import Overlay
+    from edge_us.runtime.engine import Share
     from edge_us.sinks.sink import Sink
 
 
@@ -53,18 +51,16 @@ def check_outputs(config: RunConfig) -> None:
 
 def build_analyser(
     config: RunConfig,
-    model: Model,
-    backend: Backend,
+    share: Share,
     kind: SourceKind,
     threshold: float,
-    classifier: Classifier | None = None,
     detector: FrameDetector | None = None,
 ) -> Analyser:
     """Detector, tracker and region policy as configured; stills are not tracked.
 
     On stills findings are classified from the model's own threshold on, however low ``threshold`` is.
 
-    ``detector`` stands in for the one over ``model`` and ``backend``: evaluation listens to it.
+    ``detector`` stands in for the one over the share's model and lanes: evaluation listens to it.
     """
     from edge_us.capture.source import SourceKind
     from edge_us.inference.detector import Detector
@@ -82,11 +78,13 @@ def build_analyser(
 
         judge = Judge(stills=tracker is None)
     malignancy = None
-    if classifier is not None:
+    if share.classifier is not None:
         from edge_us.classify.malignancy import Malignancy
 
-        malignancy = Malignancy(classifier, stills=tracker is None, threshold=max(threshold, model.threshold))
-    return Analyser(detector or Detector(model, backend, floor), tracker, policy, given, judge, malignancy)
+        malignancy = Malignancy(
+            share.classifier, stills=tracker is None, threshold=max(threshold, share.model.threshold)
+        )
+    return Analyser(detector or Detector(share.model, share.lanes, floor), tracker, policy, given, judge, malignancy)
 
 
 def build_outputs(config: RunConfig, fps: float, mode: Mode) -> tuple[Outputs, Overlay]:

@@ -27,7 +27,7 @@ def build_report(
     backend: BackendInfo,
     region: str,
     ledger: Ledger,
-    cpu_ns: int,
+    cpu_ns: int | None,
     warnings: list[str],
 ) -> dict[str, Any]:
     """Put together what a run says of itself; every value was measured or is None."""
@@ -59,7 +59,7 @@ def build_report(
             "capture_to_shown": ledger.capture_to_shown.summary(),
             "stages": {name: histogram.summary() for name, histogram in sorted(ledger.stages.items())},
         },
-        "cpu_ms_per_frame": round(cpu_ns / 1e6 / ledger.shown, 3) if ledger.shown else None,
+        "cpu_ms_per_frame": None if cpu_ns is None or not ledger.shown else round(cpu_ns / 1e6 / ledger.shown, 3),
         "peak_rss_mb": round(peak_rss_mb(), 1),
         "warnings": warnings,
     }

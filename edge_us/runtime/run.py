@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from edge_us.capture.source import SourceKind
 from edge_us.config import Mode, RunConfig
 from edge_us.errors import EdgeUsError, InputError, PipelineError
 from edge_us.finding import FrameResult, SourceState
 from edge_us.frame import Frame
 from edge_us.overlay.picture import Hud
-from edge_us.runtime.analyser import Analyser
+from edge_us.runtime.analyser import Analyser, Begun
 from edge_us.runtime.ledger import Ledger, RecentFps
 from edge_us.runtime.machine import cpu_ns
 from edge_us.runtime.outputs import Outputs
@@ -23,17 +26,26 @@ from edge_us.runtime.worker import InferenceWorker
 
 if TYPE_CHECKING:
     from edge_us.capture.source import Source
-    from edge_us.classify.classifier import Classifier
-    from edge_us.inference.backend import Backend
-    from edge_us.inference.model import Model
     from edge_us.overlay.overlay import Overlay
+    from edge_us.runtime.engine import Engine
 
+T = TypeVar("T")
 READ_TIMEOUT_S = 0.25
 DEFAULT_FPS = 30.0
 
 
 class Run:
     """One run over one source. Iterate it once; each step is a frame that was shown, with its result.
+
+    Parameters
+    ----------
+    config : RunConfig
+    engine : Engine, optional
+        Shared with other runs and closed by whoever opened it; by default the run opens its own.
+    number : int
+        Which of the engine's shares is this run's.
+    ledger : Ledger, optional
+        Where the run counts; a benchmark listens here.
 
     Attributes
     ----------
@@ -45,50 +57,45 @@ class Run:
         Whether `stop` was called.
     """
 
-    def __init__(self, config: RunConfig) -> None:
+    def __init__(
+        self, config: RunConfig, engine: Engine | None = None, number: int = 0, ledger: Ledger | None = None
+    ) -> None:
         self.config = config
+        self._engine = engine
+        self._number = number
         self.report: dict[str, Any] | None = None
         self.failures: list[EdgeUsError] = []
         self.stopped = False
-        self._ledger = Ledger()
+        self._ledger = ledger or Ledger()
         self._recent = RecentFps()
         self._fps: float | None = None
 
     def __iter__(self) -> Iterator[tuple[Frame, FrameResult]]:
-        from edge_us.calibrate.score_calibration import calibrated
         from edge_us.capture.open import open_source
-        from edge_us.classify.open import open_classifier
-        from edge_us.inference.backends import open_backend
-        from edge_us.inference.model import load_model
         from edge_us.runtime.build import build_analyser, build_outputs, check_outputs
 
         config = self.config
         check_outputs(config)
-        model = calibrated(load_model(config.model), config.calibration)
-        if config.min_score is not None:
-            model = replace(model, threshold=config.min_score)
         with ExitStack() as stack:
-            how = (config.backend, config.precision, config.threads)
-            backend = stack.enter_context(closing(open_backend(model, *how)))
-            classifier = open_classifier(config.classifier, model, *how, calibration=config.calibration)
-            if classifier is not None:
-                stack.enter_context(closing(classifier))
-            _warm_up(model, backend)
+            engine = self._engine
+            if engine is None:
+                engine = stack.enter_context(closing(open_engine_for(config)))
             with open_source(
                 config.source,
                 connect_timeout_s=config.connect_timeout_s,
                 realtime=True if config.mode is Mode.LIVE else None,
             ) as source:
-                mode = config.mode or _default_mode(source)
-                analyser = build_analyser(config, model, backend, source.info.kind, model.threshold, classifier)
+                mode = config.mode or _default_mode(source.info.kind)
+                share = engine.share(self._number)
+                analyser = build_analyser(config, share, source.info.kind, share.model.threshold)
                 outputs, overlay = build_outputs(config, source.info.fps or DEFAULT_FPS, mode)
                 before_ns = cpu_ns()
                 walk = self._live if mode is Mode.LIVE else self._every
                 try:
-                    yield from walk(source, analyser, outputs, overlay, model.name)
+                    yield from walk(source, analyser, outputs, overlay, share.model.name)
                 finally:
                     outputs.close()
-                    self._finish(source, mode, model, classifier, backend, analyser, outputs, before_ns)
+                    self._finish(source, mode, engine, analyser, outputs, before_ns)
 
     def stop(self) -> None:
         """End after the frame in hand, with every file whole; may be called from a signal handler."""
@@ -100,24 +107,33 @@ class Run:
     def _every(
         self, source: Source, analyser: Analyser, outputs: Outputs, overlay: Overlay, model: str
     ) -> Iterator[tuple[Frame, FrameResult]]:
-        """Every frame waits for its own inference: captured = inferred = shown."""
-        for frame in source:
-            self._ledger.captured += 1
-            try:
-                result = analyser.analyse(frame)
-            except EdgeUsError:
-                raise
-            except Exception as error:
-                raise PipelineError(
-                    f"inference failed on frame {frame.index}: {type(error).__name__}: {error}",
-                    "Try another --backend; everything shown until here is on disk.",
-                ) from error
-            self._count(result, analyser.stages_ns)
-            shown = present(frame, result, SourceState.RUNNING, time.monotonic_ns(), float("inf"), "")
-            self._show(frame, shown, outputs, overlay, model)
-            yield frame, shown
-            if self._done():
-                return
+        """Every frame waits for its own inference: captured = inferred = shown.
+
+        With several lanes the next frames are inferred while this one is drawn and recorded; the order is kept.
+        """
+        begun: deque[Begun] = deque()
+        try:
+            for frame in source:
+                self._ledger.captured += 1
+                begun.append(_inferring(frame.index, partial(analyser.begin, frame)))
+                if len(begun) == analyser.lanes:
+                    yield self._finish_and_show(begun.popleft(), analyser, outputs, overlay, model)
+                if self.stopped or self._ledger.captured == self.config.max_frames:
+                    break
+            while begun:
+                yield self._finish_and_show(begun.popleft(), analyser, outputs, overlay, model)
+        finally:
+            self._ledger.drop("run broken off", len(begun))
+
+    def _finish_and_show(
+        self, begun: Begun, analyser: Analyser, outputs: Outputs, overlay: Overlay, model: str
+    ) -> tuple[Frame, FrameResult]:
+        frame = begun.frame
+        result = _inferring(frame.index, partial(analyser.finish, begun))
+        self._count(result, analyser.stages_ns)
+        shown = present(frame, result, SourceState.RUNNING, time.monotonic_ns(), float("inf"), "")
+        self._show(frame, shown, outputs, overlay, model)
+        return frame, shown
 
     def _live(
         self, source: Source, analyser: Analyser, outputs: Outputs, overlay: Overlay, model: str
@@ -184,9 +200,7 @@ class Run:
         self,
         source: Source,
         mode: Mode,
-        model: Model,
-        classifier: Classifier | None,
-        backend: Backend,
+        engine: Engine,
         analyser: Analyser,
         outputs: Outputs,
         before_ns: int,
@@ -200,12 +214,13 @@ class Run:
         self.report = build_report(
             source=source.info.uri,
             mode=mode.value,
-            model=model,
-            classifier=None if classifier is None else classifier.model,
-            backend=backend.info,
+            model=engine.model,
+            classifier=engine.classifier,
+            backend=engine.info,
             region=analyser.region_note,
             ledger=self._ledger,
-            cpu_ns=cpu_ns() - before_ns,
+            # Of a process that other runs share nobody can say what this one used.
+            cpu_ns=cpu_ns() - before_ns if self._engine is None else None,
             warnings=warnings,
         )
         if self.config.report is not None:
@@ -217,20 +232,49 @@ class Run:
             )
 
 
-def _default_mode(source: Source) -> Mode:
-    from edge_us.capture.source import SourceKind
+def open_engine_for(config: RunConfig, sources: int = 1, waits: bool | None = None) -> Engine:
+    """The networks that a configuration asks for.
 
-    return Mode.LIVE if source.info.kind is SourceKind.LIVE else Mode.EVERY
+    ``sources`` runs share them; ``waits`` (see `engine.divide`) by default follows from the configuration's source and
+    mode.
+    """
+    from edge_us.calibrate.score_calibration import calibrated
+    from edge_us.capture.open import kind_of
+    from edge_us.classify.choose import choose_classifier
+    from edge_us.inference.model import load_model
+    from edge_us.runtime.engine import open_engine
+
+    model = calibrated(load_model(config.model), config.calibration)
+    if config.min_score is not None:
+        model = replace(model, threshold=config.min_score)
+    if waits is None:
+        waits = config.mode is Mode.LIVE or kind_of(config.source) is SourceKind.LIVE
+    return open_engine(
+        model,
+        choose_classifier(config.classifier, model, config.calibration),
+        backend=config.backend,
+        precision=config.precision,
+        threads=config.threads,
+        waits=waits,
+        sources=sources,
+    )
 
 
-def _warm_up(model: Model, backend: Backend) -> None:
-    """Run the network twice on black, so that the first real frame is not the slow one."""
-    import numpy as np
+def _default_mode(kind: SourceKind) -> Mode:
+    return Mode.LIVE if kind is SourceKind.LIVE else Mode.EVERY
 
-    width, height = model.input_size
-    shape = (height, width) if model.is_grey else (height, width, 3)
-    for _ in range(2):
-        backend.infer(np.zeros(shape, np.uint8))
+
+def _inferring(index: int, step: Callable[[], T]) -> T:
+    """Do one step of inference; what is not one of our own errors becomes one."""
+    try:
+        return step()
+    except EdgeUsError:
+        raise
+    except Exception as error:
+        raise PipelineError(
+            f"inference failed on frame {index}: {type(error).__name__}: {error}",
+            "Try another --backend; everything shown until here is on disk.",
+        ) from error
 
 
 def run(source: str, **options: Any) -> Run:

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from edge_us.classify.choose import choose_classifier
 from edge_us.classify.classifier import Classifier
 from edge_us.classify.model import load_classifier
-from edge_us.classify.open import open_classifier
 from edge_us.cli.main import app
 from edge_us.errors import ModelError
 from edge_us.inference.backend import BackendName, Precision
@@ -36,21 +36,21 @@ def test_a_shipped_classifier_gives_a_probability_and_backends_agree(entry: obje
     picture = np.random.default_rng(0).integers(0, 255, (300, 400), dtype=np.uint8)
     logits = []
     for name in (BackendName.OPENVINO, BackendName.ONNXRUNTIME):
-        classifier = Classifier(model, open_backend(model, name, Precision.FP32))
+        backend = open_backend(model, name, Precision.FP32)
+        classifier = Classifier(model, backend.lanes[0])
         logits.append(classifier.logit(picture, (100, 80, 220, 190), None))
         assert 0 < classifier.probability(logits[-1]) < 1
-        classifier.close()
+        backend.close()
     assert logits[0] == pytest.approx(logits[1], abs=1e-2)
 
 
 def test_auto_takes_the_models_own_off_none_and_a_users_model_gets_none() -> None:
     model = load_model("default")
-    found = open_classifier("auto", model)
+    found = choose_classifier("auto", model)
     assert found is not None
-    assert found.model.name == model.classifier
-    found.close()
-    assert open_classifier("off", model) is None
-    assert open_classifier("auto", load_model(str(model.path))) is None
+    assert found.name == model.classifier
+    assert choose_classifier("off", model) is None
+    assert choose_classifier("auto", load_model(str(model.path))) is None
 
 
 def test_what_is_no_classifier_is_refused(tmp_path: Path) -> None:

@@ -96,14 +96,14 @@ def test_results_agree_with_ultralytics_on_the_same_weights_and_images(shared_di
     golden = json.loads(GOLDEN.read_text())
     model = replace(load_model(golden["weights"]), mask_threshold=0.5)  # Ultralytics' own
     backend = open_backend(model, BackendName.ONNXRUNTIME, Precision.FP32)
-    detector = Detector(model, backend, golden["conf"], nms_iou=golden["iou"])
+    detector = Detector(model, backend.lanes, golden["conf"], nms_iou=golden["iou"])
     overlaps = []
     for record in golden["images"]:
         gray = cv2.imread(str(shared_dir / "data" / record["image"]), cv2.IMREAD_GRAYSCALE)
         assert gray is not None
         bgr = np.asarray(cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR), np.uint8)
         height, width = gray.shape
-        found = detector.detect(Frame(bgr, PixelFormat.BGR, width, height, 0, 0, 0), None)
+        found = detector.finish(detector.start(Frame(bgr, PixelFormat.BGR, width, height, 0, 0, 0), None))
         assert len(found) == len(record["detections"]), record["image"]
         for ours, theirs in zip(found, record["detections"], strict=True):
             assert ours.score == pytest.approx(theirs["score"], abs=2e-3)

@@ -114,11 +114,11 @@ def test_backends_and_precisions_agree_on_the_same_picture() -> None:
     model = load_model("default")
     phantom = next(iter(render(PhantomSpec(width=model.input_size[0], height=model.input_size[1], frames=1))))
     picture = phantom.image
-    reference = [head.copy() for head in open_backend(model, BackendName.ONNXRUNTIME).infer(picture)]
-    heads = open_backend(model, BackendName.OPENVINO, Precision.FP32).infer(picture)
+    reference = [head.copy() for head in open_backend(model, BackendName.ONNXRUNTIME).lanes[0].infer(picture)]
+    heads = open_backend(model, BackendName.OPENVINO, Precision.FP32).lanes[0].infer(picture)
     for ours, theirs in zip(heads, reference, strict=True):
         assert np.abs(ours - theirs).max() < 0.02
     if Precision.BF16 not in probe_machine().native:
         pytest.skip("this CPU has no native bf16")
-    heads = open_backend(model, BackendName.OPENVINO, Precision.BF16).infer(picture)
+    heads = open_backend(model, BackendName.OPENVINO, Precision.BF16).lanes[0].infer(picture)
     assert np.abs(heads[0][0, 4] - reference[0][0, 4]).max() < 0.02

@@ -41,13 +41,17 @@ class SlowDetector:
         self.seconds, self.error = seconds, error
         self.looked_at: list[int] = []
         self.stages_ns: Mapping[str, int] = {"infer": 1}
+        self.lanes = 1
 
-    def detect(self, frame: Frame, region: Rect | None) -> tuple[Finding, ...]:
+    def start(self, frame: Frame, region: Rect | None) -> int:
+        return frame.index
+
+    def finish(self, job: int) -> tuple[Finding, ...]:
         time.sleep(self.seconds)
-        self.looked_at.append(frame.index)
+        self.looked_at.append(job)
         if self.error is not None:
             raise self.error
-        return result(frame.index).findings
+        return result(job).findings
 
 
 def analyser(detector: SlowDetector) -> Analyser:
@@ -178,9 +182,13 @@ class StillDetector:
     """Sees the same lesion on every frame."""
 
     stages_ns: Mapping[str, int] = {"infer": 1}
+    lanes = 1
 
-    def detect(self, frame: Frame, region: Rect | None) -> tuple[Finding, ...]:
-        return (replace(result(frame.index).findings[0], track=None),)
+    def start(self, frame: Frame, region: Rect | None) -> int:
+        return frame.index
+
+    def finish(self, job: int) -> tuple[Finding, ...]:
+        return (replace(result(job).findings[0], track=None),)
 
 
 def tracks_at(seconds: list[float]) -> list[int | None]:
@@ -200,3 +208,40 @@ def test_a_track_does_not_outlive_an_interruption_of_the_source() -> None:
 def test_a_short_stall_or_a_slow_source_is_no_interruption() -> None:
     assert tracks_at([0, 0.04, 0.08, 0.9, 0.94]) == [None, 1, 1, 1, 1]
     assert tracks_at([0, 2, 4, 6]) == [None, None, 1, 1]
+
+
+class TwoLanes(StillDetector):
+    """Keeps what is on its way, as a backend with two lanes does."""
+
+    lanes = 2
+
+    def __init__(self) -> None:
+        self.on_their_way: list[int] = []
+        self.most = 0
+
+    def start(self, frame: Frame, region: Rect | None) -> int:
+        self.on_their_way.append(frame.index)
+        self.most = max(self.most, len(self.on_their_way))
+        return frame.index
+
+    def finish(self, job: int) -> tuple[Finding, ...]:
+        assert self.on_their_way.pop(0) == job, "first begun, first fetched"
+        return super().finish(job)
+
+
+def test_a_change_of_size_takes_effect_when_its_frame_is_finished_not_when_it_is_begun() -> None:
+    small = [replace(frame(index), pts_ns=index * 40 * MS) for index in range(3)]
+    big = np.zeros((64, 64), np.uint8)
+    large = [replace(frame(index), pts_ns=index * 40 * MS, pixels=big, width=64, height=64) for index in range(3, 6)]
+    shown: dict[int, list[int | None]] = {}
+    for lanes in (1, 2):
+        watching = Analyser(TwoLanes(), Tracker(0.5, on_frames=2), RegionPolicy.FULL)
+        begun, tracks = [], []
+        for each in (*small, *large):
+            begun.append(watching.begin(each))
+            if len(begun) == lanes:
+                tracks.append([found.track for found in watching.finish(begun.pop(0)).findings])
+        tracks += [[found.track for found in watching.finish(left).findings] for left in begun]
+        shown[lanes] = [each[0] if each else None for each in tracks]
+    assert shown[1] == [None, 1, 1, None, 2, 2]
+    assert shown[2] == shown[1]

@@ -88,20 +88,20 @@ def evaluate_video(
     """
     from edge_us.calibrate.score_calibration import calibrated
     from edge_us.config import load_config
-    from edge_us.inference.backends import open_backend
     from edge_us.inference.model import load_model
+    from edge_us.runtime.engine import open_engine
 
     rows = read_sequences(manifest, split)
     loaded = calibrated(load_model(model), calibration)
     if threshold is not None:
         loaded = replace(loaded, threshold=threshold)
     config = load_config({"source": "clips", "region": region}, environment={})
-    engine = open_backend(loaded, backend, precision, threads)
+    engine = open_engine(loaded, backend=backend, precision=precision, threads=threads)
     observations: list[Observation] = []
     try:
         for clip in rows.clips:
             floor = min(SCORE_FLOOR, loaded.threshold / 2)
-            observations.append(observe_clip(clip, config, loaded, engine, loaded.threshold, floor))
+            observations.append(observe_clip(clip, config, engine, loaded.threshold, floor))
             if progress is not None:
                 progress(len(observations), len(rows.clips))
         info = engine.info

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +22,8 @@ from edge_us.runtime.build import build_analyser
 
 if TYPE_CHECKING:
     from edge_us.config import RunConfig
-    from edge_us.inference.backend import Backend
-    from edge_us.inference.model import Model
     from edge_us.runtime.analyser import FrameDetector
+    from edge_us.runtime.engine import Engine
 
 Floats = NDArray[np.float64]
 MOST_LESIONS = 16
@@ -100,15 +99,22 @@ class Listener:
         """Of the detector."""
         return self._detector.stages_ns
 
-    def detect(self, frame: Frame, region: Rect | None) -> tuple[Finding, ...]:
-        """Detect, and remember."""
-        self.last = self._detector.detect(frame, region)
+    @property
+    def lanes(self) -> int:
+        """Of the detector."""
+        return self._detector.lanes
+
+    def start(self, frame: Frame, region: Rect | None) -> Any:
+        """Begin as the detector does."""
+        return self._detector.start(frame, region)
+
+    def finish(self, job: Any) -> tuple[Finding, ...]:
+        """Fetch, and remember."""
+        self.last = self._detector.finish(job)
         return self.last
 
 
-def observe_clip(
-    clip: Clip, config: RunConfig, model: Model, backend: Backend, threshold: float, floor: float
-) -> Observation:
+def observe_clip(clip: Clip, config: RunConfig, engine: Engine, threshold: float, floor: float) -> Observation:
     """Play one clip: region policy, detector, tracker and hysteresis as in a run in mode ``every``.
 
     Parameters
@@ -116,8 +122,7 @@ def observe_clip(
     clip : Clip
     config : RunConfig
         Region and hysteresis.
-    model : Model
-    backend : Backend
+    engine : Engine
     threshold : float
         Operating threshold of the score.
     floor : float
@@ -142,8 +147,9 @@ def observe_clip(
         if fps is None:
             raise InputError(f"{clip.name} does not say its frame rate", "Write it into the column fps.")
         masks = None if clip.masks is None else iter(stack.enter_context(_open_masks(clip.masks)))
-        listener = Listener(Detector(model, backend, floor))
-        analyser = build_analyser(config, model, backend, source.info.kind, threshold, detector=listener)
+        share = engine.share()
+        listener = Listener(Detector(share.model, share.lanes, floor))
+        analyser = build_analyser(config, share, source.info.kind, threshold, detector=listener)
         for frame in source:
             size = size if shown else frame.size
             result = analyser.analyse(frame)

@@ -1,4 +1,4 @@
-"""Which classifier a run gets, compiled."""
+"""Which classifier a run gets."""
 
 from __future__ import annotations
 
@@ -6,27 +6,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from edge_us.calibrate.score_calibration import read_score_calibration
-from edge_us.classify.classifier import Classifier
 from edge_us.classify.model import load_classifier
-from edge_us.inference.backend import BackendName, Precision
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from edge_us.classify.model import ClassifierModel
     from edge_us.inference.model import Model
 
 AUTO, OFF = "auto", "off"
 
 
-def open_classifier(
-    choice: str,
-    model: Model,
-    backend: BackendName = BackendName.AUTO,
-    precision: Precision = Precision.AUTO,
-    threads: int | None = None,
-    calibration: Path | None = None,
-) -> Classifier | None:
-    """Compile the classifier that goes with a run.
+def choose_classifier(choice: str, model: Model, calibration: Path | None = None) -> ClassifierModel | None:
+    """The classifier that goes with a run.
 
     Parameters
     ----------
@@ -35,17 +27,14 @@ def open_classifier(
         of another organ; else the name of a shipped classifier or the path of an ONNX file.
     model : Model
         The detector.
-    backend, precision, threads
-        As for the detector.
     calibration : Path, optional
         Score calibration; its temperature is taken if it was fitted for this classifier.
 
-    Returns
-    -------
-    Classifier or None
+    Raises
+    ------
+    ModelError
+        Unknown name, missing or corrupt file.
     """
-    from edge_us.inference.backends import open_backend
-
     name = model.classifier if choice == AUTO else None if choice == OFF else choice
     if name is None:
         return None
@@ -54,6 +43,4 @@ def open_classifier(
         site = read_score_calibration(calibration)
         if site.malignancy_temperature is not None and site.classifier_sha256 == found.sha256:
             found = replace(found, temperature=site.malignancy_temperature)
-    classifier = Classifier(found, open_backend(found, backend, precision, threads))
-    classifier.warm_up()
-    return classifier
+    return found

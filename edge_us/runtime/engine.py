@@ -1,0 +1,144 @@
+"""`Engine`: the networks of a run, compiled once and shared out to its sources."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from edge_us.classify.classifier import Classifier
+from edge_us.classify.model import ClassifierModel
+from edge_us.inference.backend import ONE_AT_A_TIME, Backend, BackendName, Concurrency, Lane, Precision
+
+if TYPE_CHECKING:
+    from edge_us.inference.backend import BackendInfo, Network
+    from edge_us.inference.model import Model
+
+MOST_STREAMS = 4
+"""Frames of a recording that are inferred at the same time. Everything else of a frame happens in one Python thread,
+which is busy with four."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one source gets of an engine: lanes of its own on the detector and, if there is one, on the classifier."""
+
+    model: Model
+    lanes: Sequence[Lane]
+    classifier: Classifier | None
+
+
+class Engine:
+    """Detector and classifier, compiled and warm; opened with `open_engine`.
+
+    Attributes
+    ----------
+    model : Model
+    info : BackendInfo
+        Of the detector.
+    classifier : ClassifierModel or None
+    """
+
+    def __init__(
+        self, model: Model, detector: Backend, classifier: ClassifierModel | None, second: Backend | None, sources: int
+    ) -> None:
+        self.model = model
+        self.info: BackendInfo = detector.info
+        self.classifier = classifier
+        self._detector, self._second, self._sources = detector, second, sources
+
+    def share(self, number: int = 0) -> Share:
+        """The share of one of the sources, counted from 0."""
+        lanes = self._detector.lanes[number :: self._sources]
+        classifier = None
+        if self.classifier is not None and self._second is not None:
+            classifier = Classifier(self.classifier, self._second.lanes[number])
+        return Share(self.model, lanes, classifier)
+
+    def close(self) -> None:
+        """Release the networks; may be called more than once."""
+        self._detector.close()
+        if self._second is not None:
+            self._second.close()
+
+
+def divide(cores: int, *, waits: bool, sources: int = 1) -> Concurrency:
+    """How the detector's backend divides the machine.
+
+    A live picture waits for its result: one inference at a time gets all cores. Recordings are a matter of throughput:
+    an inference on few threads wastes less than one on many, so several run beside each other, and one more is ready
+    for each source to be taken up while the thread that fetched the last one draws and records.
+
+    Parameters
+    ----------
+    cores : int
+        Or the number of threads that inference may have.
+    waits : bool
+        Whether somebody waits for each single result.
+    sources : int
+        Sources that share the backend.
+    """
+    if waits:
+        return Concurrency(streams=1, lanes=sources)
+    streams = max(1, min(cores, MOST_STREAMS))
+    return Concurrency(streams, lanes=sources * max(2, -(-streams // sources)))
+
+
+def open_engine(
+    model: Model,
+    classifier: ClassifierModel | None = None,
+    *,
+    backend: BackendName = BackendName.AUTO,
+    precision: Precision = Precision.AUTO,
+    threads: int | None = None,
+    waits: bool = True,
+    sources: int = 1,
+) -> Engine:
+    """Compile the networks and run each once or twice on black, so that the first real frame is not the slow one.
+
+    Parameters
+    ----------
+    model : Model
+    classifier : ClassifierModel, optional
+        See `classify.choose.choose_classifier`.
+    backend, precision, threads
+        As for a run.
+    waits, sources
+        See `divide`.
+
+    Raises
+    ------
+    EdgeUsError
+        Backend and precision cannot be had here, or a network cannot be compiled.
+    """
+    from edge_us.inference.backends import open_backend
+
+    concurrency = ONE_AT_A_TIME if waits and sources == 1 else divide(threads or _cores(), waits=waits, sources=sources)
+    with ExitStack() as stack:
+        detector = stack.enter_context(closing(open_backend(model, backend, precision, threads, concurrency)))
+        _warm_up(model, detector)
+        second = None
+        if classifier is not None:
+            # A crop is small work that comes now and then: beside other streams it gets one thread.
+            few = threads if waits else 1
+            second = open_backend(classifier, backend, precision, few, Concurrency(lanes=sources))
+            stack.enter_context(closing(second))
+            _warm_up(classifier, second)
+        stack.pop_all()
+        return Engine(model, detector, classifier, second, sources)
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _warm_up(network: Network, backend: Backend) -> None:
+    import numpy as np
+
+    width, height = network.input_size
+    black = np.zeros((height, width) if network.is_grey else (height, width, 3), np.uint8)
+    for lane in (backend.lanes[0], *backend.lanes):
+        lane.infer(black)
