@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from edge_us.capture.uri import Scheme, SourceUri
 
-FILE_QUEUE = 6
+FILE_QUEUE = 8
 """Decoded pictures that wait for the reader of a file."""
 LIVE_QUEUE = 2
 """... of a live source: one being taken, one newest."""

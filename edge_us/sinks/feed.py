@@ -12,8 +12,6 @@ from edge_us.errors import PipelineError
 from edge_us.frame import Colorimetry, ColorMatrix, ColorRange
 from edge_us.overlay.picture import Picture
 
-QUEUE = 4
-"""Pictures that may wait in front of the encoder or window."""
 BLOCK_TIMEOUT_S = 20.0
 """Longest that a picture may wait for room before the pipeline counts as hung."""
 POLL_S = 0.0005
@@ -28,6 +26,10 @@ class BackPressure(str, Enum):
     """Wait for room: nothing is lost."""
     DROP = "drop"
     """Leave the picture out and count it: nobody waits."""
+
+
+QUEUE = {BackPressure.BLOCK: 8, BackPressure.DROP: 4}
+"""Pictures that may wait in front of the encoder or window."""
 
 
 def picture_caps(picture: Picture, fps: float) -> str:
@@ -152,7 +154,7 @@ class Feed:
     def _room(self) -> bool:
         # Waiting is done here, not by the appsrc's own `block`: that one never returns when the encoder dies.
         deadline = time.monotonic() + BLOCK_TIMEOUT_S
-        while self._source.get_property("current-level-buffers") >= QUEUE:
+        while self._source.get_property("current-level-buffers") >= QUEUE[self._policy]:
             if self._policy is BackPressure.DROP:
                 return False
             self.check()

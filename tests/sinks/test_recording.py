@@ -135,11 +135,11 @@ def test_a_live_recording_never_waits_and_counts_what_it_leaves_out(tmp_path: Pa
 def test_a_recording_of_every_frame_waits_and_loses_nothing(tmp_path: Path) -> None:
     recording = Recording(tmp_path / "out.mp4", 500, BackPressure.BLOCK)
     pixels = speckle(HD)
-    for number in range(8 * QUEUE):
+    for number in range(8 * QUEUE[BackPressure.BLOCK]):
         write(recording, pixels, number * 2_000_000)
     recording.close()
     assert recording.dropped == 0
-    assert len(decoded(tmp_path / "out.mp4")) == 8 * QUEUE
+    assert len(decoded(tmp_path / "out.mp4")) == 8 * QUEUE[BackPressure.BLOCK]
 
 
 @pytest.mark.parametrize("policy", list(BackPressure))
