@@ -54,6 +54,8 @@ class RunConfig(BaseModel):
     )
     threads: int | None = Field(None, ge=1, le=256, description="Inference threads; default all cores.")
     mode: Mode | None = Field(None, description="live or every; default live for live sources, every for files.")
+    loop: bool = Field(False, description="Play a recording again and again, until stopped.")
+    play_fps: float | None = Field(None, gt=0, le=1000, description="Play a recording at this rate instead of its own.")
     max_frames: int | None = Field(None, ge=1, description="Stop after this many shown frames.")
     min_score: float | None = Field(
         None,

@@ -9,11 +9,20 @@ from edge_us.capture.gst import available_elements
 from edge_us.capture.gst_source import GstSource
 from edge_us.capture.paced import Paced
 from edge_us.capture.pipelines import build_pipeline
+from edge_us.capture.replayed import Replayed
 from edge_us.capture.source import Source, SourceKind
 from edge_us.capture.uri import Scheme, SourceUri, parse_source
+from edge_us.errors import UsageError
 
 
-def open_source(uri: str, *, connect_timeout_s: float = 10.0, realtime: bool | None = None) -> Source:
+def open_source(
+    uri: str,
+    *,
+    connect_timeout_s: float = 10.0,
+    realtime: bool | None = None,
+    fps: float | None = None,
+    loop: bool = False,
+) -> Source:
     """Open a file, folder, device or stream.
 
     Parameters
@@ -26,15 +35,29 @@ def open_source(uri: str, *, connect_timeout_s: float = 10.0, realtime: bool | N
     realtime : bool, optional
         Release the frames of a recording at their stream times, as a live source would (see `Paced`). Independent
         stills have no pace, and live sources have their own.
+    fps : float, optional
+        Play a recording at this rate instead of its own.
+    loop : bool
+        Play a recording again and again.
 
     Raises
     ------
     InputError
         The source is missing, cannot be played, or was never connected.
+    UsageError
+        ``fps`` or ``loop`` for what is not a recording.
     MissingDependencyError
         GStreamer, PyGObject or a decoder is not installed.
     """
-    source = _open(parse_source(uri), connect_timeout_s)
+    parsed = parse_source(uri)
+    if fps is None and not loop:
+        source = _open(parsed, connect_timeout_s)
+    else:
+        if kind_of(uri) is not SourceKind.FILE:
+            raise UsageError(
+                f"{parsed.shown} is not a recording: it has its own pace", "Leave out --loop and --play-fps."
+            )
+        source = Replayed(lambda: _open(parsed, connect_timeout_s), fps=fps, loop=loop)
     # A phantom that says it is live has no clock of its own.
     wants_pace = realtime is True and source.info.kind is SourceKind.FILE
     if wants_pace or (source.info.kind is SourceKind.LIVE and not isinstance(source, GstSource)):

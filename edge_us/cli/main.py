@@ -10,6 +10,7 @@ from types import FrameType
 import typer
 
 from edge_us._version import __version__
+from edge_us.cli.bench import bench_command
 from edge_us.cli.calibrate import calibrate_app
 from edge_us.cli.demo import demo_command
 from edge_us.cli.doctor import doctor_command
@@ -30,6 +31,7 @@ app.command("run")(run_command)
 app.command("demo")(demo_command)
 app.command("doctor")(doctor_command)
 app.command("evaluate")(evaluate_command)
+app.command("bench")(bench_command)
 app.command("sweeps")(sweeps_command)
 app.add_typer(calibrate_app, name="calibrate")
 app.add_typer(models_app, name="models")

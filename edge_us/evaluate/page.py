@@ -7,10 +7,10 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from edge_us.evaluate.classification import reliability, roc
-from edge_us.evaluate.html import both, document, interval, number, table
 from edge_us.evaluate.pictures import Exhibit, worst_false_alarms, worst_misses
-from edge_us.evaluate.plots import curve, histogram
 from edge_us.evaluate.summary import detected_lesions
+from edge_us.page.html import both, document, interval, number, table
+from edge_us.page.svg import curve, histogram
 
 if TYPE_CHECKING:
     from edge_us.evaluate.evaluation import Evaluation

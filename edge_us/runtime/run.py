@@ -84,6 +84,8 @@ class Run:
                 config.source,
                 connect_timeout_s=config.connect_timeout_s,
                 realtime=True if config.mode is Mode.LIVE else None,
+                fps=config.play_fps,
+                loop=config.loop,
             ) as source:
                 mode = config.mode or _default_mode(source.info.kind)
                 share = engine.share(self._number)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-from edge_us.evaluate.html import both, document, interval, number, table
+from edge_us.page.html import both, document, interval, number, table
 
 
 def build_page(report: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from edge_us.evaluate.plots import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, curve, histogram
+from edge_us.page.svg import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, curve, histogram
 
 SVG = "{http://www.w3.org/2000/svg}"
 
