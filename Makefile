@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint typecheck unit resolve wheel train-env clean
+.PHONY: demo test lint typecheck unit resolve wheel train-env peers-env clean
 
 demo: $(STAMP)
 	$(BIN)/edge-us demo --out out/demo
@@ -40,5 +40,17 @@ train-env: .venv-train/.installed
 	.venv-train/bin/python -m pip install --quiet -r models/recipes/requirements.txt
 	touch $@
 
+# One environment for each peer of the race: together about 9 GB. FAST also needs an OpenCL runtime and, without a
+# screen, a virtual one: sudo apt-get install pocl-opencl-icd xvfb libgl1 libopengl0 libxcb-icccm4 libxcb-image0
+# libxcb-keysyms1 libxcb-render-util0 libxcb-xinerama0 libxkbcommon-x11-0
+PEERS := ultralytics roboflow fast
+
+peers-env: $(PEERS:%=.venv-peers/%/.installed)
+
+.venv-peers/%/.installed: bench/peers/requirements-%.txt
+	$(PYTHON) -m venv .venv-peers/$*
+	.venv-peers/$*/bin/python -m pip install --quiet -r $<
+	touch $@
+
 clean:
-	rm -rf $(VENV) .venv-train build dist out
+	rm -rf $(VENV) .venv-train .venv-peers build dist out
