@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint typecheck unit resolve wheel train-env peers-env clean
+.PHONY: demo test lint typecheck unit resolve wheel train-env peers-env bench bench-compare clean
 
 demo: $(STAMP)
 	$(BIN)/edge-us demo --out out/demo
@@ -31,6 +31,24 @@ wheel: $(STAMP)
 $(STAMP): pyproject.toml scripts/setup.sh
 	scripts/setup.sh "$(PYTHON)" $(VENV)
 	touch $@
+
+# On a machine that does nothing else: about 6 minutes. `make bench-compare BASE=old.json` fails where a step became more
+# than a tenth slower against inference alone in the same process.
+SUITE := bench/results/suite.json
+
+bench: $(STAMP)
+	mkdir -p bench/results
+	$(BIN)/python -m pytest -q bench/suite -p no:cacheprovider --benchmark-max-time=0.4 --benchmark-min-rounds=5 \
+		--benchmark-columns=min,median,rounds --benchmark-json=$(SUITE)
+	$(BIN)/edge-us bench --json bench/results/pipeline.json
+	$(BIN)/python bench/write_md.py
+
+bench-compare: $(STAMP)
+	@test -n "$(BASE)" || { echo "error: make bench-compare BASE=old.json" >&2; exit 2; }
+	mkdir -p out
+	$(BIN)/python -m pytest -q bench/suite -p no:cacheprovider --benchmark-max-time=0.4 --benchmark-min-rounds=5 \
+		--benchmark-columns=min,median,rounds --benchmark-json=out/suite-new.json
+	$(BIN)/python bench/compare_suite.py $(BASE) out/suite-new.json
 
 # torch and ultralytics (which brings its own OpenCV) live in an environment of their own.
 train-env: .venv-train/.installed

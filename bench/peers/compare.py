@@ -20,6 +20,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,8 @@ def summarise(rounds: list[dict[str, Any]]) -> dict[str, Any]:
 def main() -> None:
     """Read the command line, race, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--clip", type=Path, help="default: the phantom clip of the demo")
+    parser.add_argument("--clip", type=Path, action="append", default=[],
+                        help="may be repeated; default the demo's phantom clip, and one with five lesions")  # fmt: skip
     parser.add_argument("--weights", type=Path, action="append", default=[], help="ONNX; may be repeated")
     parser.add_argument("--setting", action="append", default=[], choices=list(SETTINGS), help="default all three")
     parser.add_argument("--peer", action="append", default=[], choices=list(PEERS), help="default all")
@@ -93,22 +95,19 @@ def main() -> None:
         raise SystemExit(f"error: no environment for {', '.join(missing)}\nhint: make peers-env")
     weights = options.weights or [ROOT / "models" / "lesion-fast.onnx"]
     settings = options.setting or list(SETTINGS)
-    results: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    results: dict[tuple[str, str, str, str], list[dict[str, Any]]] = {}
     with tempfile.TemporaryDirectory() as folder:
-        clip = options.clip or make_clip(Path(folder))
+        clips = options.clip or make_clips(Path(folder))
         for number in range(options.rounds):
-            for path in weights:
-                for setting in settings:
-                    for peer, python in peers.items():
-                        found = race(peer, python, clip, path, setting)
-                        results.setdefault((path.name, setting, peer), []).append(found)
-                        print(
-                            f"round {number + 1}: {path.name}, {setting}, {peer}: {found['fps']} fps", file=sys.stderr
-                        )
+            for clip, path, setting, (peer, python) in product(clips, weights, settings, peers.items()):
+                found = race(peer, python, clip, path, setting)
+                results.setdefault((clip.name, path.name, setting, peer), []).append(found)
+                where = f"{clip.name}, {path.name}, {setting}"
+                print(f"round {number + 1}: {where}, {peer}: {found['fps']} fps", file=sys.stderr)
     from edge_us.bench.machine import describe_machine
 
-    rows = [{"weights": name, "setting": setting, "peer": peer, **summarise(rounds)}
-            for (name, setting, peer), rounds in results.items()]  # fmt: skip
+    rows = [{"clip": clip, "weights": name, "setting": setting, "peer": peer, **summarise(rounds)}
+            for (clip, name, setting, peer), rounds in results.items()]  # fmt: skip
     report = {"schema": SCHEMA, "machine": describe_machine(), "rounds": options.rounds, "rows": rows}
     print(tables(report))
     if options.json is not None:
@@ -119,10 +118,10 @@ def main() -> None:
 def tables(report: dict[str, Any]) -> str:
     """A Markdown table for each weights file and setting, with each peer's rate as a share of edge_us's."""
     lines = []
-    for name, setting in dict.fromkeys((row["weights"], row["setting"]) for row in report["rows"]):
-        rows = [row for row in report["rows"] if (row["weights"], row["setting"]) == (name, setting)]
+    for table in dict.fromkeys((row["clip"], row["weights"], row["setting"]) for row in report["rows"]):
+        rows = [row for row in report["rows"] if (row["clip"], row["weights"], row["setting"]) == table]
         own = next((row["fps"] for row in rows if row["peer"] == "edge_us"), None)
-        lines += [f"**{name}, {setting}**", "",
+        lines += [f"**{', '.join(table)}**", "",
                   "| | version | precision, encoder | fps | edge_us is | CPU ms a frame | memory, MB | lesions drawn |",
                   "|---|---|---|---|---|---|---|---|"]  # fmt: skip
         for row in rows:
@@ -136,14 +135,15 @@ def tables(report: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def make_clip(folder: Path) -> Path:
-    """The demo's clip: 800x600, 300 frames at 30 fps."""
+def make_clips(folder: Path) -> list[Path]:
+    """800x600, 300 frames at 30 fps: the demo's, with one lesion in half of the frames, and one with five lesions."""
     from edge_us.phantom.clip import write_phantom_clip
-    from edge_us.phantom.spec import PhantomSpec
+    from edge_us.phantom.spec import LesionKind, PhantomSpec
 
-    clip = folder / "phantom-300.mp4"
-    write_phantom_clip(PhantomSpec(frames=300), clip)
-    return clip
+    kinds = {"one-lesion.mp4": (LesionKind.BENIGN,), "five-lesions.mp4": (LesionKind.BENIGN, LesionKind.MALIGNANT) * 3}
+    for name, lesions in kinds.items():
+        write_phantom_clip(PhantomSpec(frames=300, lesions=lesions[:5]), folder / name)
+    return [folder / name for name in kinds]
 
 
 if __name__ == "__main__":

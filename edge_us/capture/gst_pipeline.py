@@ -10,7 +10,7 @@ from edge_us.capture.gst import load_gst
 from edge_us.capture.pipelines import DEVICE, LIVE_QUEUE, SINK, PipelineSpec
 from edge_us.capture.probes import convert_explicitly, trust_the_bitstream_for_range
 from edge_us.capture.uri import without_credentials
-from edge_us.errors import MissingDependencyError
+from edge_us.errors import InputError, MissingDependencyError
 
 _MISSING = re.compile(r"[Mm]issing decoder: (.+?) \((\w+)/")
 _HOPELESS = frozenset(
@@ -49,6 +49,8 @@ class GstPipeline:
     ------
     MissingDependencyError
         An element of the pipeline is not installed.
+    InputError
+        A pipeline of the user's own cannot be built.
     """
 
     def __init__(self, spec: PipelineSpec) -> None:
@@ -59,8 +61,11 @@ class GstPipeline:
         try:
             self._pipeline = gst.parse_launch(spec.description)
         except Exception as error:  # GLib.Error is only known once gi is loaded
+            what = f"GStreamer cannot build the pipeline of {spec.shown}: {without_credentials(str(error))}"
+            if spec.is_users_own:
+                raise InputError(what, "Try it with gst-launch-1.0 and fakesink at its end.") from None
             raise MissingDependencyError(
-                f"GStreamer cannot build the pipeline of {spec.shown}: {without_credentials(str(error))}",
+                what,
                 "Install GStreamer's base, good, bad, ugly and libav plugins; `edge-us doctor` lists what is missing.",
             ) from None
         self._device = self._pipeline.get_by_name(DEVICE)

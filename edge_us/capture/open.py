@@ -29,7 +29,7 @@ def open_source(
     ----------
     uri : str
         A path (mp4, mkv, avi, mov, DICOM, MetaImage), ``images:FOLDER``, ``phantom:…``, ``v4l2:///dev/videoN``,
-        ``decklink://N`` or ``rtsp://…``.
+        ``decklink://N``, ``rtsp://…`` or ``gst:PIPELINE``.
     connect_timeout_s : float
         A source that delivers no frame within this time is an error.
     realtime : bool, optional
@@ -74,7 +74,7 @@ def kind_of(uri: str) -> SourceKind:
         from edge_us.phantom.spec import parse_uri
 
         return SourceKind.LIVE if parse_uri(parsed.target)[1].live else SourceKind.FILE
-    live = parsed.scheme in (Scheme.V4L2, Scheme.DECKLINK, Scheme.RTSP)
+    live = parsed.scheme in (Scheme.V4L2, Scheme.DECKLINK, Scheme.RTSP, Scheme.GSTREAMER)
     return SourceKind.LIVE if live else SourceKind.FILE
 
 

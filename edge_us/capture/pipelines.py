@@ -34,19 +34,23 @@ class PipelineSpec:
     Attributes
     ----------
     description : str
-        In the syntax of ``gst-launch-1.0``, with neither names of files nor credentials in it.
+        In the syntax of ``gst-launch-1.0``, with neither names of files nor credentials in it, unless the user wrote
+        it. Not in the ``repr``.
     settings : mapping
         Properties of the element `DEVICE`, set after parsing: nothing needs quoting. Not in the ``repr``.
     shown : str
         The source in words that are safe to print.
     live : bool
         Whether the source runs on its own clock, drops, and is rebuilt when lost.
+    is_users_own : bool
+        Whether the user wrote its beginning: what cannot be built is then the user's mistake.
     """
 
-    description: str
+    description: str = field(repr=False)
     settings: Mapping[str, str | int] = field(repr=False)
     shown: str
     live: bool
+    is_users_own: bool = False
 
 
 def build_pipeline(source: SourceUri, elements: Set[str]) -> PipelineSpec:
@@ -74,9 +78,13 @@ def build_pipeline(source: SourceUri, elements: Set[str]) -> PipelineSpec:
     elif source.scheme is Scheme.DECKLINK:
         text = f"decklinkvideosrc name={DEVICE} mode=auto drop-no-signal-frames=true ! {tail}"
         settings = {"device-number": int(source.target)}
+    elif source.scheme is Scheme.GSTREAMER:
+        # The user's own beginning: a vendor's camera element, shared memory, another network protocol.
+        text, settings = f"{source.target} ! {_DECODE} ! {tail}", {}
     else:
         raise ValueError(f"{source.scheme.value} is not read by GStreamer")
-    return PipelineSpec(text, settings, source.shown, source.scheme is not Scheme.VIDEO)
+    own = source.scheme is Scheme.GSTREAMER
+    return PipelineSpec(text, settings, source.shown, source.scheme is not Scheme.VIDEO, own)
 
 
 def camera_tail(elements: Set[str]) -> str:

@@ -22,6 +22,7 @@ class Scheme(str, Enum):
     V4L2 = "v4l2"
     DECKLINK = "decklink"
     RTSP = "rtsp"
+    GSTREAMER = "gst"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class SourceUri:
     shown: str
 
 
-_KNOWN = "a file, images:FOLDER, phantom:, v4l2:///dev/videoN, decklink://N or rtsp://HOST/PATH"
+_KNOWN = "a file, images:FOLDER, phantom:, v4l2:///dev/videoN, decklink://N rtsp://HOST/PATH or gst:PIPELINE"
 _USER_INFO = re.compile(r"//[^/\s]*@")
 _SECRET_QUERY = re.compile(
     r"([?&;][^=&;\s]*(?:user|pass|pwd|token|key|secret|auth|sig)[^=&;\s]*=)[^&;\s]*", re.IGNORECASE
@@ -75,6 +76,10 @@ def parse_source(text: str) -> SourceUri:
         if not re.fullmatch("[0-9]{1,3}", number):
             raise InputError(f"decklink:{rest} names no device number", "Write decklink://0 for the first card.")
         return SourceUri(Scheme.DECKLINK, str(int(number)), f"decklink://{int(number)}")
+    if scheme == "gst":
+        if not rest.strip():
+            raise InputError("gst: names no pipeline", "Write gst:ELEMENT ! ..., up to raw or encoded pictures.")
+        return SourceUri(Scheme.GSTREAMER, rest, without_credentials(text))
     if scheme == "file":
         path = rest.removeprefix("//").removeprefix("localhost")
         return _file(Path(unquote(path)))

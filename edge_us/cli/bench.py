@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from edge_us.bench.loopback import Output
 from edge_us.config import Mode
 from edge_us.errors import UsageError
 from edge_us.inference.backend import BackendName, Precision
@@ -38,11 +39,22 @@ def bench_command(
     warm_up: float = typer.Option(2.0, min=0.0, help="Seconds that are left out at the beginning."),
     rounds: int = typer.Option(3, min=1, help="Interleaved rounds over all cases."),
     save: bool = typer.Option(True, help="Record the picture and write findings, as a user would."),
+    loopback: Output | None = typer.Option(
+        None, help="Glass to glass instead: a frame counter shown there is read back from the capture input."
+    ),
+    monitor: int = typer.Option(0, min=0, help="With --loopback display: which monitor shows the counter."),
     soak: str | None = typer.Option(None, metavar="DURATION", help="One long round, such as 30m: shows drift."),
     json_path: Path | None = typer.Option(None, "--json", help="Write all figures here."),
     html: Path | None = typer.Option(None, help="Write a self-contained page here."),
 ) -> None:
     """Measure fps, latency, CPU and memory; each case in its own process, rounds interleaved."""
+    if loopback is not None:
+        from edge_us.cli.bench_loopback import loopback_command
+
+        options = {"classifier": classifier, "backend": backend.value, "threads": threads}
+        options |= {"model": (model or ["default"])[0], "precision": (precision or [Precision.AUTO])[0].value}
+        loopback_command(loopback, source, options, paced or 30.0, monitor, seconds, warm_up, json_path)
+        return
     from edge_us.bench.measure import benchmark
     from edge_us.bench.page import about_machine, build_page, text_table
     from edge_us.evaluate.output import write_text

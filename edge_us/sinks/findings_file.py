@@ -110,7 +110,7 @@ def _finding(found: Finding) -> dict[str, Any]:
         "unseen": found.unseen,
     }
     record.update(_values({"malignancy": found.malignancy}))
-    record["contour"] = [[round(float(x), PIXEL_DIGITS), round(float(y), PIXEL_DIGITS)] for x, y in found.contour]
+    record["contour"] = found.contour.astype("float64").round(PIXEL_DIGITS).tolist()
     record["measurements"] = _values(found.measurements)
     record["descriptors"] = _values(found.descriptors)
     return record

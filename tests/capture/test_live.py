@@ -125,6 +125,22 @@ def test_a_server_that_comes_up_late_is_waited_for(serve: Serve) -> None:
         late.wait()
 
 
+def test_a_users_own_pipeline_is_a_live_source_of_raw_or_encoded_pictures() -> None:
+    raw = "videotestsrc is-live=true ! video/x-raw,format=GRAY8,width=64,height=48,framerate=30/1"
+    for pipeline in (raw, f"{raw} ! videoconvert ! x264enc tune=zerolatency"):
+        with open_source(f"gst:{pipeline}") as source:
+            assert source.info.kind is SourceKind.LIVE
+            frame = read_until(source, lambda frame: frame is not None, 5)
+            assert frame is not None
+            assert frame.size == (64, 48)
+
+
+@pytest.mark.parametrize("pipeline", ["nonsense", "videotestsrc ! audioconvert", "fakesrc ! ! x"])
+def test_a_pipeline_that_gstreamer_cannot_build_is_one_error(pipeline: str) -> None:
+    with pytest.raises(InputError, match="gst:"):
+        open_source(f"gst:{pipeline}", connect_timeout_s=5)
+
+
 @pytest.mark.parametrize("uri", ["v4l2:///dev/video999", "v4l2:///dev/null", "decklink://99"])
 def test_a_card_that_is_not_there_is_said_at_once(uri: str) -> None:
     needed = "v4l2src" if uri.startswith("v4l2") else "decklinkvideosrc"

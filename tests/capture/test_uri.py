@@ -16,6 +16,13 @@ from edge_us.errors import ExitCode, InputError
     [
         ("v4l2:///dev/video2", Scheme.V4L2, "/dev/video2", "v4l2:///dev/video2"),
         ("decklink://1", Scheme.DECKLINK, "1", "decklink://1"),
+        ("gst:shmsrc socket-path=/x", Scheme.GSTREAMER, "shmsrc socket-path=/x", "gst:shmsrc socket-path=/x"),
+        (
+            "gst:rtspsrc location=rtsp://me:secret@host/live",
+            Scheme.GSTREAMER,
+            "rtspsrc location=rtsp://me:secret@host/live",
+            "gst:rtspsrc location=rtsp://host/live",
+        ),
         ("rtsp://h:554/a?x=1", Scheme.RTSP, "rtsp://h:554/a?x=1", "rtsp://h:554/a?x=1"),
         ("RTSP://u:p@h/a", Scheme.RTSP, "RTSP://u:p@h/a", "RTSP://h/a"),
         ("images:some/folder", Scheme.IMAGES, "some/folder", "images:some/folder"),
@@ -60,7 +67,17 @@ def test_a_file_name_may_hold_a_colon(tmp_path: Path, monkeypatch: pytest.Monkey
     "text",
     [
         *["", " ", "gopher://x", "http://h/a.mp4", "rtsp://", "rtsp://h:port/a", "v4l2://", "v4l2://video0"],
-        *["decklink://", "decklink://first", "decklink://-1", "images:", "missing.mp4", "file:///missing.mp4", "a\0b"],
+        *[
+            "gst:",
+            "gst:  ",
+            "decklink://",
+            "decklink://first",
+            "decklink://-1",
+            "images:",
+            "missing.mp4",
+            "file:///missing.mp4",
+            "a\0b",
+        ],
     ],
 )
 def test_a_source_that_makes_no_sense_is_one_clear_error_with_a_hint(text: str) -> None:
