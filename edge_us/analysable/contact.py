@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_us.analysable.scaling import percentile
+
 NEAR_SHARE = 0.35
 """Upper share of the image where reverberations lie."""
 NEAR_CONTRAST = 32
@@ -14,7 +16,7 @@ ECHO_SHARE, ECHO_LEAST = 0.15, 10
 levels."""
 DEEP_SHARE = 0.02
 """With less than this share of echoes below the near field there is no contact. The least of 3310 real breast pictures
-and 991 frames of lung is 0.05; phantoms with the probe in air have none."""
+is 0.03, then 0.05; phantoms with the probe in air have none."""
 
 
 def lacks_contact(gray: NDArray[np.uint8]) -> bool:
@@ -38,8 +40,8 @@ def deep_echoes(gray: NDArray[np.uint8]) -> float | None:
     near, deep = smooth[:border], smooth[border:]
     if not near.size or not deep.size:
         return None
-    dark = float(np.percentile(deep, 1))
-    contrast = float(np.percentile(near, 99)) - dark
+    dark = percentile(deep, 1)
+    contrast = percentile(near, 99) - dark
     if contrast < NEAR_CONTRAST:
         return None
     return float((deep > dark + max(ECHO_LEAST, ECHO_SHARE * contrast)).mean())

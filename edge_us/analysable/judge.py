@@ -12,6 +12,7 @@ from edge_us.analysable.contact import lacks_contact
 from edge_us.analysable.dual_view import shows_two_views
 from edge_us.analysable.freeze import StillWatch
 from edge_us.analysable.latch import Latch
+from edge_us.analysable.scaling import shrink_to
 from edge_us.colour import to_gray
 from edge_us.frame import Frame, Rect
 
@@ -113,14 +114,12 @@ class Judge:
 
 def shrink(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The grey picture with at most `WORK_SIDE_PX` px a side."""
-    import cv2
-
     height, width = gray.shape
     scale = WORK_SIDE_PX / max(height, width)
     if scale >= 1:
         return gray
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return shrink_to(gray, size)
 
 
 def _judge_still(frame: Frame, region: Rect | None, gray: NDArray[np.uint8]) -> Cause | None:

@@ -82,11 +82,12 @@ class Planes:
         ink, ink_u, ink_v = _codes(colour, self.colorimetry)
         black, _, _ = _codes(BLACK, self.colorimetry)
         luma = self.y[y : y + rows, x : x + columns]
-        _write(luma, mask, ink, black)
+        _write(luma, mask, _through(mask), ink, black)
         half = cv2.resize(mask, (columns // 2, rows // 2), interpolation=cv2.INTER_AREA)
         half = cv2.convertScaleAbs(half, alpha=1.5)  # thin strokes keep their colour
+        through = _through(half)
         for plane, value in ((self.u, ink_u), (self.v, ink_v)):
-            _write(plane[y // 2 : (y + rows) // 2, x // 2 : (x + columns) // 2], half, value, 128)
+            _write(plane[y // 2 : (y + rows) // 2, x // 2 : (x + columns) // 2], half, through, value, 128)
 
     def stroke(self, line: Mask, keep_out: Mask, x: int, y: int, colour: Bgr, strength: float) -> None:
         """Draw a line with a soft dark halo, sparing all pixels of ``keep_out``.
@@ -105,11 +106,10 @@ class Planes:
             Opacity of the line, 0..1.
         """
         import cv2
-        import numpy as np
 
         height, width = self.y.shape
         rows, columns = slice(max(0, -y), max(0, height - y)), slice(max(0, -x), max(0, width - x))
-        halo = cv2.dilate(line, np.ones((3, 3), np.uint8))  # one pixel all around
+        halo = cv2.dilate(line, _square())  # one pixel all around
         free = cv2.bitwise_not(keep_out)
         halo = cv2.bitwise_and(halo, free)[rows, columns]
         line = cv2.bitwise_and(line, free, dst=line)[rows, columns]
@@ -124,29 +124,50 @@ class Planes:
         cv2.multiply(luma, cv2.convertScaleAbs(halo, alpha=-0.7, beta=255), dst=luma, scale=1 / 255)
         if black:
             cv2.addWeighted(luma, 1, halo, 0.7 * black / 255, 0, dst=luma)
-        _blend(luma, line, ink, strength)
+        _blend(luma, line, _rest(line, strength), ink, strength)
         size = (w // 2, h // 2)
         spared = cv2.resize(keep_out, size, interpolation=cv2.INTER_AREA)
         # Twice the mean coverage: a line of one pixel keeps its colour although chroma is shared by four.
         half = cv2.convertScaleAbs(cv2.resize(line, size, interpolation=cv2.INTER_AREA), alpha=2)
         half = cv2.subtract(half, cv2.convertScaleAbs(spared, alpha=4))
+        rest = _rest(half, strength)
         for plane, value in ((self.u, ink_u), (self.v, ink_v)):
-            _blend(plane[y // 2 : (y + h) // 2, x // 2 : (x + w) // 2], half, value, strength)
+            _blend(plane[y // 2 : (y + h) // 2, x // 2 : (x + w) // 2], half, rest, value, strength)
 
 
-def _write(plane: NDArray[np.uint8], coverage: Mask, ink: int, backing: int) -> None:
+@lru_cache(maxsize=1)
+def _square() -> Mask:
+    import numpy as np
+
+    return np.ones((3, 3), np.uint8)
+
+
+def _through(coverage: Mask) -> Mask:
+    """How much of the picture is seen through text and backing, 0..255."""
+    import cv2
+
+    return cv2.convertScaleAbs(coverage, alpha=-_BACKING, beta=_BACKING * 255)
+
+
+def _write(plane: NDArray[np.uint8], coverage: Mask, through: Mask, ink: int, backing: int) -> None:
     """Where there is ink, ``ink``; elsewhere ``backing`` with a quarter of the picture's contrast; in place."""
     import cv2
 
-    through = cv2.convertScaleAbs(coverage, alpha=-_BACKING, beta=_BACKING * 255)
     cv2.multiply(plane, through, dst=plane, scale=1 / 255)
     rest = (1 - _BACKING) * backing
     cv2.addWeighted(plane, 1, coverage, (ink - rest) / 255, rest, dst=plane)
 
 
-def _blend(plane: NDArray[np.uint8], coverage: Mask, value: int, strength: float) -> None:
-    """Mix ``value`` into ``plane`` in place, by ``coverage`` (0..255) times ``strength``."""
+def _rest(coverage: Mask, strength: float) -> Mask:
+    """How much of the picture is left beside ``coverage`` (0..255) times ``strength``, 0..255."""
     import cv2
 
-    cv2.multiply(plane, cv2.convertScaleAbs(coverage, alpha=-strength, beta=255), dst=plane, scale=1 / 255)
+    return cv2.convertScaleAbs(coverage, alpha=-strength, beta=255)
+
+
+def _blend(plane: NDArray[np.uint8], coverage: Mask, rest: Mask, value: int, strength: float) -> None:
+    """Mix ``value`` into ``plane`` in place, by ``coverage`` times ``strength``; ``rest`` is `_rest` of both."""
+    import cv2
+
+    cv2.multiply(plane, rest, dst=plane, scale=1 / 255)
     cv2.addWeighted(plane, 1, coverage, strength * value / 255, 0, dst=plane)

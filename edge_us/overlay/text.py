@@ -1,4 +1,4 @@
-"""Text as cached coverage bitmaps, so that drawing a known string costs one small blend.
+"""Text as cached coverage bitmaps: letters are drawn once, a new line is put together from them.
 
 Glyphs are rendered large and reduced by area: at 11 px that is clearly easier to read than hinted or stroked
 fonts, and letters keep their true spacing. The font (Aileron, CC0) travels inside Pillow.
@@ -24,13 +24,27 @@ def _font(px: int) -> Any:
     return ImageFont.load_default(px)
 
 
+@lru_cache(maxsize=1024)
+def _glyph(letter: str, px: int) -> tuple[NDArray[np.uint8], int]:
+    """A letter drawn large, as high as a line, and its advance; both in px of the large bitmap."""
+    import numpy as np
+    from PIL import Image, ImageDraw
+
+    font = _font(px * _SUPERSAMPLING)
+    advance = round(font.getlength(letter))
+    # Some letters reach beyond their advance; what lies there is added to the neighbour.
+    large = Image.new("L", (advance + px * _SUPERSAMPLING, line_height(px) * _SUPERSAMPLING))
+    ImageDraw.Draw(large).text((0, line_height(px) * _SUPERSAMPLING * 0.72), letter, fill=255, font=font, anchor="ls")
+    return np.asarray(large, np.uint8), advance
+
+
 @lru_cache(maxsize=2048)
 def line_width(text: str, px: int) -> int:
     """Width of one line's bitmap, padding included; even.
 
     Rounded up to half a font size, so that a changing digit does not make its neighbours tremble.
     """
-    ink = _font(px * _SUPERSAMPLING).getlength(text) / _SUPERSAMPLING
+    ink = sum(_glyph(letter, px)[1] for letter in text) / _SUPERSAMPLING
     step = 2 * max(1, px // 4)
     return int(-(-(ink + 2 * _padding(px)) // step)) * step
 
@@ -53,19 +67,19 @@ def text_mask(text: str, px: int) -> NDArray[np.uint8]:
     ndarray of uint8, shape (line_height(px), line_width(text, px))
         0 background .. 255 ink, padded by about a third of ``px`` on both sides; even; read-only.
     """
+    import cv2
     import numpy as np
-    from PIL import Image, ImageDraw
 
     width, height = line_width(text, px), line_height(px)
-    large = Image.new("L", (width * _SUPERSAMPLING, height * _SUPERSAMPLING))
-    ImageDraw.Draw(large).text(
-        (_padding(px) * _SUPERSAMPLING, height * _SUPERSAMPLING * 0.72),
-        text,
-        fill=255,
-        font=_font(px * _SUPERSAMPLING),
-        anchor="ls",
-    )
-    small = np.asarray(large.reduce(_SUPERSAMPLING), np.uint16)
+    # Scores change with every picture: letters are drawn once, lines are put together from them.
+    large = np.zeros((height * _SUPERSAMPLING, width * _SUPERSAMPLING), np.uint8)
+    x = _padding(px) * _SUPERSAMPLING
+    for letter in text:
+        glyph, advance = _glyph(letter, px)
+        place = large[:, x : x + glyph.shape[1]]
+        np.maximum(place, glyph[:, : place.shape[1]], out=place)
+        x += advance
+    small = cv2.resize(large, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint16)
     # Thin strokes never reach full coverage at small sizes: lifted, they stay white.
     mask = np.minimum(small * 4 // 3, 255).astype(np.uint8)
     mask.setflags(write=False)
