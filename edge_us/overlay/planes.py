@@ -97,7 +97,7 @@ class Planes:
         line : ndarray of uint8, shape (h, w)
             Coverage of the line; even size; overwritten.
         keep_out : ndarray of uint8, shape (h, w)
-            Non-zero where no plane may change: a chroma sample is spared if any of its four pixels is.
+            255 where no plane may change, 0 elsewhere: a chroma sample is spared if any of its four pixels is.
         x, y : int
             Left and top in px; even; may lie outside the picture.
         colour : (int, int, int)
@@ -110,9 +110,8 @@ class Planes:
         height, width = self.y.shape
         rows, columns = slice(max(0, -y), max(0, height - y)), slice(max(0, -x), max(0, width - x))
         halo = cv2.dilate(line, _square())  # one pixel all around
-        free = cv2.bitwise_not(keep_out)
-        halo = cv2.bitwise_and(halo, free)[rows, columns]
-        line = cv2.bitwise_and(line, free, dst=line)[rows, columns]
+        halo = cv2.subtract(halo, keep_out)[rows, columns]
+        line = cv2.subtract(line, keep_out, dst=line)[rows, columns]
         keep_out = keep_out[rows, columns]
         x, y, (h, w) = max(0, x), max(0, y), line.shape
         if h < 2 or w < 2:
