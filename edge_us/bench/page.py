@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -21,8 +22,8 @@ def build_page(report: Mapping[str, Any]) -> str:
     machine, settings = report["machine"], report["settings"]
     parts = [
         "<h1>edge_us benchmark</h1>",
-        f'<p class="quiet">{escape(about_machine(machine))}. Medians of {settings["rounds"]} interleaved rounds of '
-        f"{settings['seconds']:g} s, {settings['warm_up_s']:g} s warm-up left out. Compare ratios within one run.</p>",
+        f'<p class="quiet">{escape(about_machine(machine))}. {rounds_of(settings)}, '
+        f"{settings['warm_up_s']:g} s warm-up left out. Compare ratios within one run.</p>",
         overview(report),
     ]
     for entry in report["cases"]:
@@ -40,6 +41,19 @@ def about_machine(machine: Mapping[str, Any]) -> str:
     memory = "memory unknown" if machine["memory_gb"] is None else f"{machine['memory_gb']:g} GB"
     cpu = f"{machine['cpu'] or 'CPU unknown'}, {machine['cores']} cores"
     return f"{cpu} ({flags}; {governor}), {memory}{power}; {versions}"
+
+
+def rounds_of(settings: Mapping[str, Any]) -> str:
+    """What the figures are medians of, in words."""
+    if settings["rounds"] == 1:
+        return f"One round of {settings['seconds']:g} s"
+    return f"Medians of {settings['rounds']} interleaved rounds of {settings['seconds']:g} s"
+
+
+def _overlap(lanes: int) -> str:
+    if lanes == 1:
+        return ""
+    return f" {lanes} frames are on their way at once, and infer is from a frame's start until it is fetched."
 
 
 def overview(report: Mapping[str, Any]) -> str:
@@ -87,12 +101,13 @@ def _case(entry: Mapping[str, Any]) -> list[str]:
     parts = [
         f"<h2>{escape(name_of(entry['case']))}</h2>",
         f'<p class="quiet">{escape(identity)}. Inference alone: {raw["ms"]:.1f} ms one after the other, '
-        f"{raw['fps']:.0f} a second at {raw['cpu_ms']:.1f} CPU ms with all lanes busy; last round below.</p>",
+        f"{raw['fps']:.0f} a second at {raw['cpu_ms']:.1f} CPU ms with all lanes busy. Of the last round:"
+        f"{_overlap(last['raw_inference']['lanes'])}</p>",
         '<div class="row">',
         curve([tuple(point) for point in cdf], x_label="capture to shown, ms", y_label="share of frames",
               x_range=(0.0, widest)),
         curve([tuple(point) for point in timeline], x_label="s", y_label="capture to shown, ms",
-              x_range=(0.0, max(timeline[-1][0], 0.001)), y_range=(0.0, highest)),
+              x_range=(0.0, float(max(1, math.ceil(timeline[-1][0])))), y_range=(0.0, highest)),
         waterfall(entry["median"]["stages_ms"]),
         "</div>",
     ]  # fmt: skip

@@ -56,7 +56,7 @@ def bench_command(
         loopback_command(loopback, source, options, paced or 30.0, monitor, seconds, warm_up, json_path)
         return
     from edge_us.bench.measure import benchmark
-    from edge_us.bench.page import about_machine, build_page, text_table
+    from edge_us.bench.page import about_machine, build_page, rounds_of, text_table
     from edge_us.evaluate.output import write_text
 
     window = 60.0
@@ -74,7 +74,7 @@ def bench_command(
             for case in _cases(text, name, classifier, backend, arithmetic, threads, mode, paced, save)
         ]
         report = benchmark(cases, rounds=rounds, seconds=seconds, warm_up_s=warm_up, window_s=window, progress=_tell)
-    typer.echo(f"{about_machine(report['machine'])}\nmedians of {rounds} interleaved rounds of {seconds:g} s\n")
+    typer.echo(f"{about_machine(report['machine'])}\n{rounds_of(report['settings'])}\n")
     typer.echo(text_table(report))
     if report["machine"]["load_before"] is not None and report["machine"]["load_before"] > 0.5:
         typer.echo(
