@@ -9,6 +9,7 @@ from itertools import count as numbers
 import numpy as np
 import pytest
 from conftest import Measured
+from numpy.typing import NDArray
 from scenes import SIZES, heads, lesion_boxes, picture, shown
 
 from edge_us.colour import to_bgr, to_gray, to_i420
@@ -94,7 +95,7 @@ class Known(Lane):
     def start(self, image: object) -> None:
         """Nothing to compute."""
 
-    def wait(self) -> tuple[np.ndarray, ...]:
+    def wait(self) -> tuple[NDArray[np.float32], ...]:
         return self.heads
 
 

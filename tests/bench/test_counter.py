@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from edge_us.bench.counter import MODULUS, draw_counter, read_counter
 
@@ -34,7 +35,7 @@ def test_the_overlay_s_texts_at_the_edges_do_not_matter() -> None:
     np.zeros((480, 640), np.uint8), np.full((480, 640), 128, np.uint8),
     np.random.default_rng(1).integers(0, 255, (480, 640), dtype=np.uint8), np.zeros((10, 10), np.uint8),
 ])  # fmt: skip
-def test_a_picture_without_a_code_is_none(picture: np.ndarray) -> None:
+def test_a_picture_without_a_code_is_none(picture: NDArray[np.uint8]) -> None:
     assert read_counter(picture) is None
 
 
