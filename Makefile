@@ -40,6 +40,7 @@ bench: $(STAMP)
 	mkdir -p bench/results
 	$(BIN)/python -m pytest -q bench/suite -p no:cacheprovider --benchmark-max-time=0.4 --benchmark-min-rounds=5 \
 		--benchmark-columns=min,median,rounds --benchmark-json=$(SUITE)
+	$(BIN)/python bench/slim.py $(SUITE)
 	$(BIN)/edge-us bench --json bench/results/pipeline.json
 	$(BIN)/python bench/write_md.py
 
@@ -48,6 +49,7 @@ bench-compare: $(STAMP)
 	mkdir -p out
 	$(BIN)/python -m pytest -q bench/suite -p no:cacheprovider --benchmark-max-time=0.4 --benchmark-min-rounds=5 \
 		--benchmark-columns=min,median,rounds --benchmark-json=out/suite-new.json
+	$(BIN)/python bench/slim.py out/suite-new.json
 	$(BIN)/python bench/compare_suite.py $(BASE) out/suite-new.json
 
 # torch and ultralytics (which brings its own OpenCV) live in an environment of their own.

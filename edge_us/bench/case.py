@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
+from edge_us.capture.uri import without_credentials
 from edge_us.config import Mode
 from edge_us.inference.backend import BackendName, Precision
+
+
+def shown_name(source: str) -> str:
+    """A source without credentials; of a file its name alone, since folders tell of patients and machines."""
+    path = Path(source)
+    return path.name if path.exists() else without_credentials(source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +48,11 @@ class Case:
     play_fps: float | None = None
     loop: bool = True
     save: bool = True
+
+    def about(self) -> dict[str, Any]:
+        """The case for a report: what was run, without the places where files lie."""
+        named = {"source": shown_name(self.source), "model": Path(self.model).name}
+        return {**self.options(), **named, "classifier": Path(self.classifier).name, "save": self.save}
 
     def options(self) -> dict[str, Any]:
         """The fields that `RunConfig` takes, as plain values."""

@@ -72,7 +72,7 @@ def benchmark(
         "settings": {"rounds": rounds, "seconds": seconds, "warm_up_s": warm_up_s, "window_s": window_s},
         "cases": [
             {
-                "case": {**case.options(), "source": without_credentials(case.source), "save": case.save},
+                "case": case.about(),
                 "median": median_of(results),
                 "rounds": results,
             }

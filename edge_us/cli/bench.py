@@ -156,5 +156,5 @@ def _phantom(folder: Path) -> Path:
 def _tell(number: int, case: Case, figures: Mapping[str, Any]) -> None:
     from edge_us.bench.page import name_of
 
-    name = name_of({**case.options(), "save": case.save})
+    name = name_of(case.about())
     print(f"round {number}: {name}: {figures['fps']:.1f} fps", file=sys.stderr, flush=True)
