@@ -41,6 +41,7 @@ def test_every_case_is_measured_in_every_round(report: tuple[dict[str, Any], str
     found, _, table = report
     assert found["schema"] == "edge-us/benchmark/1"
     assert found["machine"]["cores"] >= 1
+    assert "/tmp" not in json.dumps(found), "names of files, not their places: folders tell of patients and machines"
     assert [entry["case"]["mode"] for entry in found["cases"]] == ["every", "live"]
     for entry in found["cases"]:
         assert len(entry["rounds"]) == 2
