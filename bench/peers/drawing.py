@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import cv2
 import numpy as np
-from common import THRESHOLD
+from common import THRESHOLD, open_writer
+
+
+def play(options: Any, look: Callable[[Any], int]) -> tuple[int, int]:
+    """OpenCV reads the clip and writes what ``look`` drew into each frame; returns frames and lesions drawn."""
+    reader = cv2.VideoCapture(str(options.clip))
+    size = (int(reader.get(cv2.CAP_PROP_FRAME_WIDTH)), int(reader.get(cv2.CAP_PROP_FRAME_HEIGHT)))
+    writer = open_writer(options.save, options.folder, size)
+    frames = drawn = 0
+    while True:
+        there, frame = reader.read()
+        if not there:
+            break
+        frames += 1
+        drawn += look(frame)
+        if writer is not None:
+            writer.write(frame)
+    if writer is not None:
+        writer.release()
+    return frames, drawn
 
 
 def draw(frame: Any, head: Any, prototypes: Any, size: tuple[int, int], scale: float, left: int, top: int) -> int:

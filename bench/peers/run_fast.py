@@ -8,11 +8,10 @@ from __future__ import annotations
 import importlib.metadata
 from typing import Any
 
-import cv2
 import fast
 import numpy as np
-from common import arguments, measure, open_writer
-from drawing import draw
+from common import arguments, measure
+from drawing import draw, play
 
 
 def main() -> None:
@@ -35,25 +34,8 @@ def main() -> None:
     for _ in range(3):
         look(np.zeros((600, 800, 3), np.uint8))
 
-    def work() -> tuple[int, int]:
-        reader = cv2.VideoCapture(str(options.clip))
-        size = (int(reader.get(cv2.CAP_PROP_FRAME_WIDTH)), int(reader.get(cv2.CAP_PROP_FRAME_HEIGHT)))
-        writer = open_writer(options.save, options.folder, size)
-        frames = drawn = 0
-        while True:
-            there, frame = reader.read()
-            if not there:
-                break
-            frames += 1
-            drawn += look(frame)
-            if writer is not None:
-                writer.write(frame)
-        if writer is not None:
-            writer.release()
-        return frames, drawn
-
     version = f"{importlib.metadata.version('pyfast')}, its own OpenVINO 2022.3"
-    measure(work, version=version, precision="bf16 where the CPU has it",
+    measure(lambda: play(options, look), version=version, precision="bf16 where the CPU has it",
             encoder={"own": "MPEG-4 part 2"}.get(options.save, options.save))  # fmt: skip
 
 

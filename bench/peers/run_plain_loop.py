@@ -7,8 +7,8 @@ from typing import Any
 import cv2
 import numpy as np
 import openvino as ov
-from common import arguments, measure, open_writer
-from drawing import draw
+from common import arguments, measure
+from drawing import draw, play
 
 
 def main() -> None:
@@ -33,24 +33,8 @@ def main() -> None:
     for _ in range(3):
         request.infer([np.zeros((1, height, width, 3), np.uint8)])
 
-    def work() -> tuple[int, int]:
-        reader = cv2.VideoCapture(str(options.clip))
-        size = (int(reader.get(cv2.CAP_PROP_FRAME_WIDTH)), int(reader.get(cv2.CAP_PROP_FRAME_HEIGHT)))
-        writer = open_writer(options.save, options.folder, size)
-        frames = drawn = 0
-        while True:
-            there, frame = reader.read()
-            if not there:
-                break
-            frames += 1
-            drawn += look(frame, request, (width, height))
-            if writer is not None:
-                writer.write(frame)
-        if writer is not None:
-            writer.release()
-        return frames, drawn
-
-    measure(work, version=f"OpenCV {cv2.__version__}, OpenVINO {ov.__version__.split('-')[0]}", precision=precision,
+    measure(lambda: play(options, lambda frame: look(frame, request, (width, height))),
+            version=f"OpenCV {cv2.__version__}, OpenVINO {ov.__version__.split('-')[0]}", precision=precision,
             encoder={"own": "MPEG-4 part 2"}.get(options.save, options.save))  # fmt: skip
 
 

@@ -1,7 +1,8 @@
 """Shows the frame counter on an output, in a process of its own: ``python -m edge_us.bench.generator OUTPUT``.
 
 ``OUTPUT`` is ``shm:PATH`` (GStreamer's shared memory), ``rtsp:PORT`` (a server on loopback) or ``display:MONITOR``.
-Prints ``ready``, then for each picture its number and the monotonic time in ns at which it was handed to the output.
+Prints ``ready``; for each picture its number and the monotonic time in ns at which it was handed to the output go into
+the file of times.
 """
 
 from __future__ import annotations
@@ -100,6 +101,7 @@ def main() -> None:
     """Show counters until standard input is closed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("output")
+    parser.add_argument("--times", type=argparse.FileType("w"), required=True)
     parser.add_argument("--fps", type=float, default=30.0)
     parser.add_argument("--size", default="800x600")
     options = parser.parse_args()
@@ -118,7 +120,7 @@ def main() -> None:
         picture = picture_of(number, width, height)
         now_ns = time.monotonic_ns()
         if push(picture):
-            print(number, now_ns, flush=True)
+            print(number, now_ns, file=options.times, flush=True)
             number += 1
         # The next is due by the clock, not by when this one was done.
         due = (int((time.monotonic() - begun) * options.fps) + 1) / options.fps + begun

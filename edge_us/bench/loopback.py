@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import queue
+import select
 import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -89,7 +88,7 @@ def loopback(
         raise UsageError(f"--loopback {output.value} {'needs a source' if source is None else 'takes no source'}", hint)
     with tempfile.TemporaryDirectory(prefix="edge-us-loopback-") as folder:
         place, address = _place(output, folder, size, fps, monitor)
-        with _Generator(place, fps, size) as generator:
+        with _Generator(place, fps, size, Path(folder) / "times") as generator:
             seen, report = _watch(source or address, options, seconds + warm_up_s)
             times = generator.times()
     return summarise(seen, times, warm_up_s, output, report)
@@ -168,21 +167,18 @@ def _watch(source: str, options: Mapping[str, Any], seconds: float) -> tuple[lis
 class _Generator:
     """The process that shows the counter."""
 
-    def __init__(self, place: str, fps: float, size: tuple[int, int]) -> None:
-        command = [sys.executable, "-m", "edge_us.bench.generator", place, "--fps", str(fps),
+    def __init__(self, place: str, fps: float, size: tuple[int, int], times: Path) -> None:
+        command = [sys.executable, "-m", "edge_us.bench.generator", place, "--fps", str(fps), "--times", str(times),
                    "--size", f"{size[0]}x{size[1]}"]  # fmt: skip
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
-        self._lines: queue.Queue[str] = queue.Queue()
-        threading.Thread(target=self._read, name="edge-us-counter", daemon=True).start()
+        self._times = times
 
     def __enter__(self) -> _Generator:
-        try:
-            line = self._lines.get(timeout=READY_S)
-        except queue.Empty:
-            line = ""
-        if line != "ready":
+        assert self._process.stdout is not None
+        readable, _, _ = select.select([self._process.stdout], [], [], READY_S)
+        if not readable or self._process.stdout.readline().strip() != "ready":
             self.__exit__()
             assert self._process.stderr is not None
             last = (self._process.stderr.read().strip().splitlines() or ["it does not start"])[-1]
@@ -200,13 +196,5 @@ class _Generator:
 
     def times(self) -> dict[int, int]:
         """When each counter was handed to the output, by its number as read (modulo 65536)."""
-        found = {}
-        while not self._lines.empty():
-            number, at = self._lines.get().split()
-            found[int(number) % MODULUS] = int(at)
-        return found
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            self._lines.put(line.strip())
+        rows = [line.split() for line in self._times.read_text().splitlines(keepends=True) if line.endswith("\n")]
+        return {int(number) % MODULUS: int(at) for number, at in rows}

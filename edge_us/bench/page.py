@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from html import escape
-from pathlib import Path
 from typing import Any
 
 from edge_us.bench.measure import drift_of
@@ -69,7 +68,7 @@ def name_of(case: Mapping[str, Any]) -> str:
     """A case in few words."""
     pace = f" at {case['play_fps']:g} fps" if case["mode"] == "live" and case["play_fps"] else ""
     saved = "" if case["save"] else ", nothing saved"
-    return f"{case['mode']}{pace}, {Path(case['model']).name}, {Path(case['source']).name or case['source']}{saved}"
+    return f"{case['mode']}{pace}, {case['model']}, {case['source']}{saved}"
 
 
 def _row(entry: Mapping[str, Any]) -> list[str]:

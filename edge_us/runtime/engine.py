@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from edge_us.classify.classifier import Classifier
 from edge_us.classify.model import ClassifierModel
-from edge_us.inference.backend import ONE_AT_A_TIME, Backend, BackendName, Concurrency, Lane, Precision
+from edge_us.inference.backend import Backend, BackendName, Concurrency, Lane, Precision
 
 if TYPE_CHECKING:
     from edge_us.inference.backend import BackendInfo, Network
@@ -116,7 +116,7 @@ def open_engine(
     """
     from edge_us.inference.backends import open_backend
 
-    concurrency = ONE_AT_A_TIME if waits and sources == 1 else divide(threads or _cores(), waits=waits, sources=sources)
+    concurrency = divide(threads or _cores(), waits=waits, sources=sources)
     with ExitStack() as stack:
         detector = stack.enter_context(closing(open_backend(model, backend, precision, threads, concurrency)))
         _warm_up(model, detector)

@@ -125,7 +125,7 @@ class Run:
             while begun:
                 yield self._finish_and_show(begun.popleft(), analyser, outputs, overlay, model)
         finally:
-            self._ledger.drop("run broken off", len(begun))
+            self._ledger.drop("run broken off", self._ledger.captured - self._ledger.shown)
 
     def _finish_and_show(
         self, begun: Begun, analyser: Analyser, outputs: Outputs, overlay: Overlay, model: str

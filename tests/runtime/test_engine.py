@@ -63,6 +63,7 @@ def test_closing_an_engine_with_work_on_its_way_waits_for_it() -> None:
         lane.start(black)
     engine.close()
     engine.close()
+    assert not engine.share().lanes, "nobody computes on memory that is gone"
 
 
 def test_a_recording_has_several_frames_on_their_way_and_a_live_source_one(clip: Path) -> None:
