@@ -97,6 +97,9 @@ class RunConfig(BaseModel):
     record: Path | None = Field(None, description="Write the annotated video here (fragmented MP4, H.264).")
     findings: Path | None = Field(None, description="Write one JSON object per shown frame here (JSON Lines).")
     report: Path | None = Field(None, description="Write the run's report here (JSON).")
+    bundle: Path | None = Field(
+        None, description="Keep the run in this new folder, so that `edge-us replay` can run it again."
+    )
     display: bool = Field(False, description="Show the annotated video in a window.")
     fullscreen: bool = Field(False, description="With display: cover the whole monitor.")
     monitor: int = Field(0, ge=0, description="With fullscreen: which monitor, counted from 0.")

@@ -32,10 +32,15 @@ class Redactor:
         self._named = named
         self._declared = declared
 
+    @property
+    def keeps_all(self) -> bool:
+        """Whether the whole picture may leave."""
+        return self._named is None and not self._declared
+
     def redact(self, frame: Frame) -> tuple[Frame, str]:
         """The frame as it may leave (itself where all of it may), and why nothing of it may, if so."""
         if self._named is None:
-            if not self._declared:
+            if self.keeps_all:
                 return frame, ""
             return redact(frame, Keep(tuple(region.rect for region in frame.geometry.regions))), ""
         if self._named.size is None:

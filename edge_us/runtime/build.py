@@ -15,6 +15,7 @@ from edge_us.runtime.outputs import Outputs
 if TYPE_CHECKING:
     from edge_us.capture.source import SourceInfo, SourceKind
     from edge_us.privacy.keep import Redactor
+    from edge_us.replay.writer import BundleWriter
     from edge_us.runtime.engine import Share
     from edge_us.sinks.sink import Sink
 
@@ -27,9 +28,13 @@ def check_outputs(config: RunConfig) -> None:
     UsageError
         An output is the source, two outputs are one file, or a folder is missing or not writable.
     """
+    if config.bundle is not None:
+        from edge_us.replay.writer import check_folder
+
+        check_folder(config.bundle)
     seen: dict[Path, str] = {}
     source = Path(config.source)
-    for option in ("record", "findings", "report"):
+    for option in ("record", "findings", "report", "bundle"):
         path: Path | None = getattr(config, option)
         if path is None:
             continue
@@ -41,7 +46,7 @@ def check_outputs(config: RunConfig) -> None:
         seen[real] = option
         if source.exists() and path.exists() and path.samefile(source):
             raise UsageError(f"--{option} would overwrite the source {source}", "Choose another file.")
-        if path.is_dir():
+        if path.is_dir() and option != "bundle":
             raise UsageError(f"--{option} {path} is a folder", "Give a file name.")
         folder = real.parent
         if not folder.is_dir():
@@ -104,13 +109,13 @@ def build_redactor(config: RunConfig, info: SourceInfo) -> Redactor:
         region=parse_region(config.region),
         preset=None if config.preset is None else read_preset(config.preset),
         full_screen=config.record_full_screen,
-        pixels_leave=config.record is not None,
+        pixels_leave=config.record is not None or config.bundle is not None,
     )
 
 
-def build_outputs(config: RunConfig, fps: float, mode: Mode) -> Outputs:
-    """All sinks that the configuration asks for, opened."""
-    sinks: list[Sink] = []
+def build_outputs(config: RunConfig, fps: float, mode: Mode, bundle: BundleWriter | None = None) -> Outputs:
+    """All sinks that the configuration asks for, opened; ``bundle`` is one more."""
+    sinks: list[Sink] = [] if bundle is None else [bundle]
     try:
         if config.record is not None:
             from edge_us.sinks.feed import BackPressure

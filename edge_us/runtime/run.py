@@ -15,6 +15,7 @@ from edge_us.config import Mode, RunConfig
 from edge_us.errors import EdgeUsError, InputError, PipelineError
 from edge_us.finding import FrameResult, SourceState
 from edge_us.frame import Frame
+from edge_us.replay.bundle import Happening
 from edge_us.runtime.analyser import Analyser, Begun
 from edge_us.runtime.composer import Captured, Composer
 from edge_us.runtime.ledger import Ledger
@@ -29,6 +30,7 @@ from edge_us.runtime.worker import InferenceWorker
 if TYPE_CHECKING:
     from edge_us.capture.source import Source
     from edge_us.privacy.keep import Redactor
+    from edge_us.replay.writer import BundleWriter
     from edge_us.runtime.engine import Engine
 
 T = TypeVar("T")
@@ -69,6 +71,7 @@ class Run:
         self.failures: list[EdgeUsError] = []
         self.stopped = False
         self._ledger = ledger or Ledger()
+        self._bundle: BundleWriter | None = None
         self._outputs: Outputs
         self._composer: Composer
         self._analyser: Analyser
@@ -92,7 +95,11 @@ class Run:
             )
             redactor = build_redactor(config, source.info)
             mode = config.mode or _default_mode(source.info.kind)
-            self._outputs = build_outputs(config, source.info.fps or DEFAULT_FPS, mode)
+            if config.bundle is not None:
+                from edge_us.replay.make import open_bundle
+
+                self._bundle = open_bundle(config, source.info, networks.engine, mode, whole=redactor.keeps_all)
+            self._outputs = build_outputs(config, source.info.fps or DEFAULT_FPS, mode, self._bundle)
             self._composer = Composer(self._outputs, self._ledger, networks.engine.model.name)
             before_ns = cpu_ns()
             walk = self._live if mode is Mode.LIVE else self._every
@@ -147,15 +154,26 @@ class Run:
 
         def restart(cause: str, hanging: bool, attempt: int) -> Analyser:
             networks.renew(cause, hanging=hanging, attempt=attempt)
+            if self._bundle is not None:
+                self._bundle.note(Happening.RESTARTED)
             self._analyser = networks.analyser(kind)
             return self._analyser
 
+        def count(result: FrameResult, stages_ns: Mapping[str, int]) -> None:
+            self._count(result, stages_ns)
+            if self._bundle is not None:
+                self._bundle.note(Happening.INFERRED, frame=result.frame_index)
+
         self._analyser = networks.analyser(kind)
-        worker = InferenceWorker(self._analyser, self._count, restart, RestartBudget())
+        worker = InferenceWorker(self._analyser, count, restart, RestartBudget())
         last: Captured | None = None
+        state = SourceState.RUNNING
         try:
             while source.state not in OVER:
                 frame = source.read(READ_TIMEOUT_S)
+                if source.state is not state and self._bundle is not None:
+                    self._bundle.note(Happening.SOURCE, state=source.state)
+                state = source.state
                 if frame is None:
                     if self.stopped:
                         return

@@ -18,7 +18,7 @@ from edge_us.runtime.machine import cpu_ns
 from edge_us.runtime.networks import open_engine_for
 from edge_us.runtime.run import Run
 
-OUTPUTS = ("record", "findings", "report")
+OUTPUTS = ("record", "findings", "report", "bundle")
 POLL_S = 0.1
 
 
