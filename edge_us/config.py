@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from edge_us.errors import UsageError
 from edge_us.frame import Rect
 from edge_us.inference.backend import BackendName, Precision
+from edge_us.log import LogFormat
 
 ENV_PREFIX = "EDGE_US_"
 
@@ -100,6 +101,13 @@ class RunConfig(BaseModel):
     bundle: Path | None = Field(
         None, description="Keep the run in this new folder, so that `edge-us replay` can run it again."
     )
+    log: LogFormat = Field(
+        LogFormat.WARNINGS, description="What happens, told on standard error: off, warnings, text, or json lines."
+    )
+    metrics: str | None = Field(None, description="Serve Prometheus metrics at PORT, or at HOST:PORT.")
+    metrics_token: Path | None = Field(None, description="File with the token that a reader of metrics must send.")
+    metrics_cert: Path | None = Field(None, description="Certificate (PEM) for metrics over TLS.")
+    metrics_key: Path | None = Field(None, description="Its key (PEM).")
     display: bool = Field(False, description="Show the annotated video in a window.")
     fullscreen: bool = Field(False, description="With display: cover the whole monitor.")
     monitor: int = Field(0, ge=0, description="With fullscreen: which monitor, counted from 0.")

@@ -15,6 +15,7 @@ import typer
 from edge_us.config import Analysable, Fallback, Mode, RunConfig, load_config
 from edge_us.errors import ExitCode
 from edge_us.inference.backend import BackendName, Precision
+from edge_us.log import LogFormat, tell_events
 
 if TYPE_CHECKING:
     pass
@@ -50,6 +51,11 @@ def run_command(
     findings: Path | None = typer.Option(None, help=_help("findings")),
     report: Path | None = typer.Option(None, help=_help("report")),
     bundle: Path | None = typer.Option(None, help=_help("bundle")),
+    log: LogFormat | None = typer.Option(None, help=_help("log")),
+    metrics: str | None = typer.Option(None, metavar="[HOST:]PORT", help=_help("metrics")),
+    metrics_token: Path | None = typer.Option(None, metavar="FILE", help=_help("metrics_token")),
+    metrics_cert: Path | None = typer.Option(None, metavar="FILE", help=_help("metrics_cert")),
+    metrics_key: Path | None = typer.Option(None, metavar="FILE", help=_help("metrics_key")),
     display: bool | None = typer.Option(None, "--display", help=_help("display")),
     fullscreen: bool | None = typer.Option(None, "--fullscreen", help=_help("fullscreen")),
     monitor: int | None = typer.Option(None, help=_help("monitor")),
@@ -81,6 +87,11 @@ def run_command(
         "findings": findings,
         "report": report,
         "bundle": bundle,
+        "log": log,
+        "metrics": metrics,
+        "metrics_token": metrics_token,
+        "metrics_cert": metrics_cert,
+        "metrics_key": metrics_key,
         "display": display,
         "fullscreen": fullscreen,
         "monitor": monitor,
@@ -105,16 +116,21 @@ def execute(config: RunConfig) -> dict[str, Any]:
     Raises `typer.Exit` with `ExitCode.RUNTIME` when an output stopped on the way, and with
     `ExitCode.INTERRUPTED` when a signal ended the run.
     """
+    from edge_us.runtime.notify import Notifier
     from edge_us.runtime.run import Run
 
-    running = Run(config)
+    tell_events(config.log, sys.stderr)
+    notifier = Notifier()
+    running = Run(config, beat=notifier.alive)
     progress = Progress()
     try:
         for frame, _ in running:
             if not progress.started:
                 stop_on_signals(running)
+                notifier.ready()
             progress.tick(frame.index + 1)
     finally:
+        notifier.stopping()
         progress.clear()
         if running.report is not None:
             typer.echo(summary(running.report))

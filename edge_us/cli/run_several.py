@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from edge_us.errors import EdgeUsError, ExitCode
+from edge_us.log import tell_events
 
 if TYPE_CHECKING:
     from edge_us.config import RunConfig
@@ -22,13 +23,19 @@ def execute_several(configs: Sequence[RunConfig]) -> None:
     stopped, and with `ExitCode.INTERRUPTED` when a signal ended the runs.
     """
     from edge_us.cli.run import Progress, stop_on_signals
+    from edge_us.runtime.notify import Notifier
     from edge_us.runtime.several import Several
 
-    progress = Progress()
+    tell_events(configs[0].log, sys.stderr)
+    progress, notifier = Progress(), Notifier()
     with Several(configs) as several:
         stopped = stop_on_signals(several)
         for shown in several:
+            if shown:
+                notifier.ready()
+            notifier.alive()
             progress.tick(shown)
+        notifier.stopping()
         progress.clear()
     code = _tell(several)
     if code is ExitCode.OK and stopped():

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge_us.capture.uri import without_credentials
 from edge_us.config import Analysable, Mode, RunConfig, parse_region
 from edge_us.errors import UsageError
 from edge_us.frame import Rect
@@ -134,4 +135,4 @@ def build_outputs(config: RunConfig, fps: float, mode: Mode, bundle: BundleWrite
     except BaseException:
         Outputs(sinks).close()
         raise
-    return Outputs(sinks)
+    return Outputs(sinks, without_credentials(config.source))

@@ -76,7 +76,7 @@ class Composer:
 
     def _draw(self, frame: Frame, screen: Frame, result: FrameResult) -> dict[Sees, Picture]:
         """The pictures that somebody wants; one serves both where all of the screen may leave."""
-        hud = Hud(self._fps, sum(self._ledger.dropped.values()), self._ledger.skipped, self._model)
+        hud = Hud(self._fps, sum(self._ledger.all_dropped().values()), self._ledger.skipped, self._model)
         wanted = {Sees.KEPT: frame, Sees.SCREEN: screen}
         if screen is frame and any(self._outputs.wants(sees) for sees in wanted):
             picture = self._overlays[Sees.KEPT].draw(frame, result, hud)

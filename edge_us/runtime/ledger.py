@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
 STEP_NS = 10_000
@@ -39,6 +41,11 @@ class Histogram:
         """Arithmetic mean in ms; None when empty."""
         return self._sum_ns / self._total / 1e6 if self._total else None
 
+    def below_ms(self, limits_ms: Sequence[float]) -> list[int]:
+        """How many durations were at most as long as each limit (below 2 s), to the resolution of 0.01 ms."""
+        cumulated = np.cumsum(self._counts)
+        return [int(cumulated[min(round(limit * 1e6) // STEP_NS, STEPS - 1)]) for limit in limits_ms]
+
     def summary(self) -> dict[str, float | None]:
         """Quantiles (nearest rank, rounded up to the step) and maximum in ms; None when empty."""
         if not self._total:
@@ -65,6 +72,8 @@ class Ledger:
         self.shown = 0
         self.skipped = 0
         self.dropped: dict[str, int] = {}
+        self.lost: Mapping[str, int] = {}
+        """Frames that the source says it lost before they were captured, by cause, so far."""
         self.restarts: dict[str, int] = {}
         """How often the networks were built anew, by cause."""
         self.capture_to_shown = Histogram()
@@ -92,6 +101,18 @@ class Ledger:
         """Count frames that were captured and never shown."""
         if count:
             self.dropped[cause] = self.dropped.get(cause, 0) + count
+
+    def all_dropped(self) -> dict[str, int]:
+        """Frames that were never shown, by cause: those that were captured, and those that the source lost."""
+        causes = {**self.dropped, **self.lost}
+        return {cause: self.dropped.get(cause, 0) + self.lost.get(cause, 0) for cause in causes}
+
+    def settle(self) -> None:
+        """At the end: what the source lost counts as captured and dropped."""
+        for cause, count in self.lost.items():
+            self.drop(cause, count)
+            self.captured += count
+        self.lost = {}
 
     @property
     def fps(self) -> float | None:

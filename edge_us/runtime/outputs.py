@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from edge_us.errors import EdgeUsError
 from edge_us.finding import FrameResult
 from edge_us.frame import Frame
+from edge_us.log import EventLog
 from edge_us.overlay.picture import Picture
 from edge_us.sinks.sink import Sees, Sink
 
@@ -18,11 +19,14 @@ class Outputs:
     ----------
     sinks : list of Sink
         Closed by `close`.
+    source : str
+        For the log.
     """
 
-    def __init__(self, sinks: list[Sink]) -> None:
+    def __init__(self, sinks: list[Sink], source: str = "") -> None:
         self._working = list(sinks)
         self._all = list(sinks)
+        self._log = EventLog(source)
         self.failures: list[EdgeUsError] = []
 
     def wants(self, sees: Sees) -> bool:
@@ -63,3 +67,4 @@ class Outputs:
         if sink in self._working:
             self._working.remove(sink)
         self.failures.append(error)
+        self._log.warning("output stopped", output=sink.name, reason=error.message)

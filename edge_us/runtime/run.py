@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from edge_us.capture.source import SourceKind
 from edge_us.capture.state import OVER
+from edge_us.capture.uri import without_credentials
 from edge_us.config import Mode, RunConfig
 from edge_us.errors import EdgeUsError, InputError, PipelineError
 from edge_us.finding import FrameResult, SourceState
@@ -20,11 +21,13 @@ from edge_us.runtime.analyser import Analyser, Begun
 from edge_us.runtime.composer import Captured, Composer
 from edge_us.runtime.ledger import Ledger
 from edge_us.runtime.machine import cpu_ns
+from edge_us.runtime.metrics import serving
 from edge_us.runtime.networks import Networks
 from edge_us.runtime.outputs import Outputs
 from edge_us.runtime.present import present
 from edge_us.runtime.report import build_report, write_report
 from edge_us.runtime.restart import RestartBudget
+from edge_us.runtime.status import Status
 from edge_us.runtime.worker import InferenceWorker
 
 if TYPE_CHECKING:
@@ -50,6 +53,8 @@ class Run:
         Which of the engine's shares is this run's.
     ledger : Ledger, optional
         Where the run counts; a benchmark listens here.
+    beat : callable, optional
+        Called at least four times a second while the run is not stuck.
 
     Attributes
     ----------
@@ -59,10 +64,17 @@ class Run:
         Sinks that stopped on the way.
     stopped : bool
         Whether `stop` was called.
+    status : Status
+        Where the run stands; may be read from any thread.
     """
 
     def __init__(
-        self, config: RunConfig, engine: Engine | None = None, number: int = 0, ledger: Ledger | None = None
+        self,
+        config: RunConfig,
+        engine: Engine | None = None,
+        number: int = 0,
+        ledger: Ledger | None = None,
+        beat: Callable[[], None] = lambda: None,
     ) -> None:
         self.config = config
         self._engine = engine
@@ -71,6 +83,8 @@ class Run:
         self.failures: list[EdgeUsError] = []
         self.stopped = False
         self._ledger = ledger or Ledger()
+        self.status = Status(without_credentials(config.source), self._ledger)
+        self._beat = beat
         self._bundle: BundleWriter | None = None
         self._outputs: Outputs
         self._composer: Composer
@@ -83,7 +97,11 @@ class Run:
         config = self.config
         check_outputs(config)
         with ExitStack() as stack:
+            if self._engine is None:
+                stack.enter_context(serving(config, [self.status]))
             networks = stack.enter_context(closing(Networks(config, self._engine, self._number)))
+            info = networks.engine.info
+            self.status.runs_on(networks.engine.model.name, info.name, info.precision)
             source = stack.enter_context(
                 open_source(
                     config.source,
@@ -102,6 +120,7 @@ class Run:
             self._outputs = build_outputs(config, source.info.fps or DEFAULT_FPS, mode, self._bundle)
             self._composer = Composer(self._outputs, self._ledger, networks.engine.model.name)
             before_ns = cpu_ns()
+            self.status.source_is(source.state)
             walk = self._live if mode is Mode.LIVE else self._every
             try:
                 yield from walk(source, networks, redactor)
@@ -143,6 +162,8 @@ class Run:
         now_ns = time.monotonic_ns()
         shown = present(frame, result, SourceState.RUNNING, now_ns, float("inf"), captured.withheld)
         self._composer.show(captured, shown)
+        self.status.shows(shown)
+        self._beat()
         return frame, shown
 
     def _live(self, source: Source, networks: Networks, redactor: Redactor) -> Iterator[tuple[Frame, FrameResult]]:
@@ -154,6 +175,8 @@ class Run:
 
         def restart(cause: str, hanging: bool, attempt: int) -> Analyser:
             networks.renew(cause, hanging=hanging, attempt=attempt)
+            info = networks.engine.info
+            self.status.runs_on(networks.engine.model.name, info.name, info.precision)
             if self._bundle is not None:
                 self._bundle.note(Happening.RESTARTED)
             self._analyser = networks.analyser(kind)
@@ -166,14 +189,18 @@ class Run:
 
         self._analyser = networks.analyser(kind)
         worker = InferenceWorker(self._analyser, count, restart, RestartBudget())
+        self._ledger.restarts = worker.restarts
         last: Captured | None = None
         state = SourceState.RUNNING
         try:
             while source.state not in OVER:
                 frame = source.read(READ_TIMEOUT_S)
+                self._beat()
+                self._ledger.lost = source.dropped
                 if source.state is not state and self._bundle is not None:
                     self._bundle.note(Happening.SOURCE, state=source.state)
                 state = source.state
+                self.status.source_is(state)
                 if frame is None:
                     if self.stopped:
                         return
@@ -187,12 +214,12 @@ class Run:
                 failure = captured.withheld or failure
                 shown = present(frame, newest, source.state, time.monotonic_ns(), config.max_age_ms, failure)
                 self._composer.show(captured, shown)
+                self.status.shows(shown)
                 yield frame, shown
                 if self._done():
                     return
         finally:
             worker.close()
-            self._ledger.restarts = worker.restarts
 
     def _capture(self, frame: Frame, redactor: Redactor) -> Captured:
         """Take in one frame; what may not leave the process goes no further than the local screen."""
@@ -208,9 +235,9 @@ class Run:
     def _finish(self, source: Source, mode: Mode, networks: Networks, before_ns: int) -> None:
         outputs, engine = self._outputs, networks.engine
         self.failures = outputs.failures
-        for cause, count in source.dropped.items():
-            self._ledger.drop(cause, count)
-            self._ledger.captured += count
+        self.status.source_is(source.state)
+        self._ledger.lost = source.dropped
+        self._ledger.settle()
         warnings = [*source.warnings, *networks.warnings, *(error.message for error in outputs.failures)]
         warnings += [f"{name}: {count} shown frames not written" for name, count in outputs.dropped.items()]
         self.report = build_report(

@@ -15,6 +15,7 @@ from edge_us.capture.source import SourceKind
 from edge_us.config import Mode, RunConfig
 from edge_us.runtime.engine import Engine
 from edge_us.runtime.machine import cpu_ns
+from edge_us.runtime.metrics import serving
 from edge_us.runtime.networks import open_engine_for
 from edge_us.runtime.run import Run
 
@@ -78,6 +79,7 @@ class Several:
         # One live picture among them: nobody may then take all cores for the sake of throughput.
         waits = any(kind is SourceKind.LIVE or configs[0].mode is Mode.LIVE for kind in kinds)
         self._engine: Engine = open_engine_for(configs[0], sources=len(configs), waits=waits)
+        self._config = configs[0]
         self.runs = [Run(config, self._engine, number) for number, config in enumerate(configs)]
         self.errors: dict[int, Exception] = {}
         self._shown = [0] * len(configs)
@@ -105,11 +107,12 @@ class Several:
         ]
         started, before_ns = time.monotonic(), cpu_ns()
         try:
-            for thread in threads:
-                thread.start()
-            while any(thread.is_alive() for thread in threads):
-                threads[-1].join(POLL_S) if threads[-1].is_alive() else time.sleep(POLL_S / 10)
-                yield sum(self._shown)
+            with serving(self._config, [run.status for run in self.runs]):
+                for thread in threads:
+                    thread.start()
+                while any(thread.is_alive() for thread in threads):
+                    threads[-1].join(POLL_S) if threads[-1].is_alive() else time.sleep(POLL_S / 10)
+                    yield sum(self._shown)
         finally:
             self.stop()
             for thread in threads:

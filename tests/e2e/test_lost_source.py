@@ -38,8 +38,9 @@ def test_a_lost_stream_is_named_in_the_picture_and_comes_back(serve: Serve, tmp_
     server = serve(port)
     recorded, findings = tmp_path / "out.mp4", tmp_path / "out.jsonl"
     run = edge_us.run(
-        f"rtsp://127.0.0.1:{port}/live", record=str(recorded), findings=str(findings), connect_timeout_s=15
-    )
+        f"rtsp://127.0.0.1:{port}/live", record=str(recorded), findings=str(findings), connect_timeout_s=15,
+        record_full_screen=True,
+    )  # fmt: skip
     watchdog = Timer(40, run.stop)
     watchdog.start()
     frames: list[Frame] = []

@@ -39,16 +39,16 @@ def test_a_users_own_test_records_passes_and_fails_with_the_first_frame(pytester
             if frame.index >= 58:
                 cv2.imwrite(str(stills / f"{frame.index}.png"), frame.pixels)
     pytester.makepyfile(TEST)
-    missing = pytester.runpytest_inprocess("-q")
+    missing = pytester.runpytest_subprocess("-q")
     missing.assert_outcomes(failed=1)
     missing.stdout.fnmatch_lines(["*stills.golden.jsonl does not exist*"])
-    pytester.runpytest_inprocess("-q", "--edge-us-update-golden").assert_outcomes(passed=1)
+    pytester.runpytest_subprocess("-q", "--edge-us-update-golden").assert_outcomes(passed=1)
     golden = Path(pytester.path) / "stills.golden.jsonl"
     lines = golden.read_text().splitlines()
     assert len(lines) == 2
     assert '"findings":[]' not in lines[-1], "a clip without findings would prove little"
-    pytester.runpytest_inprocess("-q").assert_outcomes(passed=1)
+    pytester.runpytest_subprocess("-q").assert_outcomes(passed=1)
     golden.write_text("\n".join([lines[0], lines[1].replace('"box":[', '"box":[1', 1)]) + "\n")
-    changed = pytester.runpytest_inprocess("-q")
+    changed = pytester.runpytest_subprocess("-q")
     changed.assert_outcomes(failed=1)
     changed.stdout.fnmatch_lines(["*frame 1 (59.png): finding 1: its box moved by *; 1 of 2 frames differ*"])
