@@ -49,7 +49,7 @@ def shows_two_views(gray: NDArray[np.uint8]) -> bool:
 
 
 def _is_image(side: NDArray[np.int16]) -> bool:
-    return float((side > LIT).mean()) >= LIT_SHARE
+    return side.size > 0 and float((side > LIT).mean()) >= LIT_SHARE
 
 
 def _middle(width: int) -> tuple[int, int]:

@@ -12,7 +12,7 @@ from edge_us.analysable.contact import lacks_contact
 from edge_us.analysable.dual_view import shows_two_views
 from edge_us.analysable.freeze import StillWatch
 from edge_us.analysable.latch import Latch
-from edge_us.analysable.scaling import shrink_to
+from edge_us.analysable.scaling import percentile, shrink_to
 from edge_us.colour import to_gray
 from edge_us.frame import Frame, Rect
 
@@ -23,6 +23,9 @@ CHECK_EVERY_NS = 100 * MS
 """Nothing of this changes faster than it is latched; looking at every frame would cost as much as the overlay does."""
 DUAL_EVERY_NS = 200 * MS
 """A layout does not change faster than this, and it is the dearest to look for."""
+BLANK_CONTRAST = 16
+"""Grey levels between the darkest and the brightest pixels of a picture that holds nothing. The least of 3310 real
+breast pictures is 79."""
 GAP_NS = 3_000 * MS
 """After a longer gap in the stream, or a step back, nothing that was seen before holds."""
 
@@ -30,6 +33,8 @@ GAP_NS = 3_000 * MS
 class Cause(str, Enum):
     """Why a picture is not analysable; the value is what the user reads."""
 
+    NO_PICTURE = "no picture"
+    """Black, or another single colour: what a grabber shows for a cable that was pulled."""
     NO_CONTACT = "no contact"
     COLOUR_DOPPLER = "colour Doppler"
     DUAL_VIEW = "dual view"
@@ -38,10 +43,11 @@ class Cause(str, Enum):
     @property
     def shows_tissue(self) -> bool:
         """Whether a lesion can be in the picture at all."""
-        return self is not Cause.NO_CONTACT
+        return self not in (Cause.NO_PICTURE, Cause.NO_CONTACT)
 
 
 LATCH_MS = {
+    Cause.NO_PICTURE: (0, 100),
     Cause.NO_CONTACT: (300, 200),
     Cause.COLOUR_DOPPLER: (100, 1500),
     Cause.DUAL_VIEW: (300, 400),
@@ -96,6 +102,7 @@ class Judge:
     def _look(self, frame: Frame, region: Rect | None, region_known: bool, now_ns: int) -> Cause | None:
         gray = to_gray(frame, region)
         small = shrink(gray)
+        self._latches[Cause.NO_PICTURE].update(is_blank(small), now_ns)
         self._latches[Cause.NO_CONTACT].update(lacks_contact(small), now_ns)
         self._latches[Cause.COLOUR_DOPPLER].update(shows_colour_flow(frame, region), now_ns)
         if now_ns >= self._dual_due_ns:
@@ -112,6 +119,11 @@ class Judge:
         self._cause = None
 
 
+def is_blank(gray: NDArray[np.uint8]) -> bool:
+    """Whether the picture holds nothing: 99 of 100 pixels within a few grey levels."""
+    return percentile(gray, 99.5) - percentile(gray, 0.5) < BLANK_CONTRAST
+
+
 def shrink(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The grey picture with at most `WORK_SIDE_PX` px a side."""
     height, width = gray.shape
@@ -123,7 +135,10 @@ def shrink(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _judge_still(frame: Frame, region: Rect | None, gray: NDArray[np.uint8]) -> Cause | None:
-    if lacks_contact(shrink(gray)):
+    small = shrink(gray)
+    if is_blank(small):
+        return Cause.NO_PICTURE
+    if lacks_contact(small):
         return Cause.NO_CONTACT
     if shows_colour_flow(frame, region):
         return Cause.COLOUR_DOPPLER
