@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint typecheck unit resolve wheel train-env peers-env bench bench-compare clean
+.PHONY: demo test lint typecheck unit resolve wheel train-env peers-env bench bench-compare soak clean
 
 demo: $(STAMP)
 	$(BIN)/edge-us demo --out out/demo
@@ -51,6 +51,10 @@ bench-compare: $(STAMP)
 		--benchmark-columns=min,median,rounds --benchmark-json=out/suite-new.json
 	$(BIN)/python bench/slim.py out/suite-new.json
 	$(BIN)/python bench/compare_suite.py $(BASE) out/suite-new.json
+
+# Half an hour with faults from a seeded schedule; about 200 MB in the folder for temporary files.
+soak: $(STAMP)
+	$(BIN)/python -m edge_us.testing.soak --minutes 30 --fps 60 --json bench/results/soak.json
 
 # torch and ultralytics (which brings its own OpenCV) live in an environment of their own.
 train-env: .venv-train/.installed

@@ -139,7 +139,8 @@ def test_lesions_on_real_stills_are_found_without_tracks(shared_dir: Path, tmp_p
     ],
 )
 def test_every_kind_of_real_recording_runs(shared_dir: Path, tmp_path: Path, clip: str) -> None:
-    done = command("run", shared_dir / "clips" / clip, "--record", tmp_path / "out.mp4", "--max-frames", "10")
+    words: list[str | Path] = ["--record", tmp_path / "out.mp4", "--record-full-screen", "--max-frames", "10"]
+    done = command("run", shared_dir / "clips" / clip, *words)
     assert done.returncode == ExitCode.OK, done.stderr
     assert done.stderr == ""
 
