@@ -62,9 +62,12 @@ def after_silence(state: S, silent_s: float, fps: float | None, has_signal: bool
 
 
 class BackOff:
-    """Waiting times between attempts: they double from the first to the last, and start anew after a success."""
+    """Waiting times between attempts: they double from the first to the last, and start anew after a success.
 
-    def __init__(self, first_s: float = 0.25, last_s: float = 2.0) -> None:
+    The last is short: a signal that is back is to be seen within two seconds, connecting included.
+    """
+
+    def __init__(self, first_s: float = 0.25, last_s: float = 0.5) -> None:
         self._first_s, self._last_s = first_s, last_s
         self._next_s = first_s
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +21,7 @@ from edge_us.capture.gst_source import GstSource
 from edge_us.capture.open import open_source
 from edge_us.capture.pipelines import PipelineSpec, camera_tail, picture_tail
 from edge_us.capture.source import Source, SourceKind
+from edge_us.capture.state import BackOff
 from edge_us.errors import InputError
 from edge_us.finding import SourceState
 from edge_us.frame import ColorRange, Frame, PixelFormat
@@ -252,6 +256,50 @@ def test_a_device_that_fails_again_and_again_is_rebuilt_with_growing_pauses() ->
     assert 6 <= len(frames) <= 27  # three from each life, about 0.3 s apart
     assert np.all(np.diff([frame.pts_ns for frame in frames]) > 0)
     assert [frame.index for frame in frames] == list(range(len(frames)))
+
+
+def held() -> tuple[float, int, int]:
+    """Resident memory in MB, threads of any kind and descriptors of this process."""
+    threads = int(Path("/proc/self/status").read_text().split("Threads:")[1].split()[0])
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 1e6, threads, len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_a_hundred_rebuilds_leak_nothing() -> None:
+    tail = picture_tail(available_elements(), live=True)
+    text = f"videotestsrc is-live=true num-buffers=2 ! video/x-raw,width=640,height=480,framerate=100/1 ! {tail}"
+    after: dict[int, tuple[float, int, int]] = {}
+    with GstSource(PipelineSpec(text, {}, "stand-in", live=True), 5.0, back_off=BackOff(0.0, 0.0)) as source:
+        lives, deadline = 0, time.monotonic() + 60
+        while lives <= 120 and time.monotonic() < deadline:
+            frame = source.read(0.1)
+            if frame is not None and frame.index % 2 == 0:
+                lives += 1
+                if lives in (20, 120):
+                    after[lives] = held()
+    memory, threads, descriptors = (b - a for a, b in zip(after[20], after[120], strict=True))
+    assert memory < 2.0, "a leaked picture a rebuild would be 90 MB"
+    assert threads <= 0
+    assert descriptors <= 0
+
+
+@pytest.mark.parametrize("gone_s", [0.5, 4.0])
+def test_a_stream_that_is_back_is_seen_within_two_seconds(serve: Serve, gone_s: float) -> None:
+    port = free_port()
+    server = serve(port)
+    with open_source(f"rtsp://127.0.0.1:{port}/live", connect_timeout_s=15) as source:
+        assert source.read(2.0) is not None
+        server.kill()
+        server.wait()
+        read_until(source, lambda _: source.state is SourceState.RECONNECTING, 4)
+        time.sleep(gone_s)
+        source.read(0.0)
+        serve(port)
+        back_ns = time.monotonic_ns()
+        again = read_until(source, lambda frame: frame is not None, 8)
+    assert again is not None
+    busy = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    assert (again.captured_ns - back_ns) / 1e9 < 2.0 * busy
 
 
 def test_nothing_comes_after_closing_and_closing_twice_is_fine() -> None:
