@@ -5,12 +5,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint typecheck unit resolve wheel train-env peers-env bench bench-compare soak clean
+.PHONY: demo test lint typecheck unit resolve audit wheel train-env peers-env bench bench-compare soak clean
 
 demo: $(STAMP)
 	$(BIN)/edge-us demo --out out/demo
 
-test: lint typecheck resolve unit
+test: lint typecheck resolve unit audit
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -21,6 +21,9 @@ typecheck: $(STAMP)
 
 unit: $(STAMP)
 	$(BIN)/python -m pytest -q
+
+audit: $(STAMP)
+	$(BIN)/python scripts/audit.py --sbom out/sbom.json
 
 resolve: $(STAMP)
 	$(BIN)/python scripts/check_resolves.py

@@ -46,6 +46,10 @@ _USER_INFO = re.compile(r"//[^/\s]*@")
 _SECRET_QUERY = re.compile(
     r"([?&;][^=&;\s]*(?:user|pass|pwd|token|key|secret|auth|sig)[^=&;\s]*=)[^&;\s]*", re.IGNORECASE
 )
+_SECRET_PROPERTY = re.compile(
+    r"(\b[\w-]*(?:user-id|user-pw|username|passw|passphrase|token|secret)[\w-]*\s*=\s*)(?:\"[^\"]*\"|'[^']*'|[^\s&;]+)",
+    re.IGNORECASE,
+)
 _STILLS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
 
 
@@ -96,8 +100,9 @@ def parse_source(text: str) -> SourceUri:
 
 
 def without_credentials(text: str) -> str:
-    """The text without user and password of an address, and with the values of telling query keys masked."""
-    return _SECRET_QUERY.sub(r"\1***", _USER_INFO.sub("//", text))
+    """The text without user and password of an address, and with the values of telling query keys and element
+    properties masked."""
+    return _SECRET_PROPERTY.sub(r"\1***", _SECRET_QUERY.sub(r"\1***", _USER_INFO.sub("//", text)))
 
 
 def _rtsp(text: str) -> SourceUri:

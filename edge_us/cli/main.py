@@ -10,6 +10,7 @@ from types import FrameType
 import typer
 
 from edge_us._version import __version__
+from edge_us.capture.uri import without_credentials
 from edge_us.cli.bench import bench_command
 from edge_us.cli.calibrate import calibrate_app
 from edge_us.cli.demo import demo_command
@@ -50,8 +51,18 @@ def _stop(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
+def _hide_credentials() -> None:
+    """Take passwords in addresses out of what `ps` shows of this process."""
+    shown = [without_credentials(word) for word in sys.argv[1:]]
+    if shown != sys.argv[1:]:
+        from setproctitle import setproctitle
+
+        setproctitle(" ".join(["edge-us", *shown]))
+
+
 def main() -> None:
     """Run the command line; every error a user can cause ends in one message, a hint and an exit code."""
+    _hide_credentials()
     signal.signal(signal.SIGTERM, _stop)
     try:
         app()

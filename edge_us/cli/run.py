@@ -26,8 +26,8 @@ def _help(field: str) -> str:
 
 
 def run_command(
-    source: list[str] = typer.Argument(
-        ...,
+    source: list[str] | None = typer.Argument(
+        None,
         help=_help("source") + " Several run beside each other on one backend; outputs NAME.ext become NAME-1.ext, …",
         show_default=False,
     ),
@@ -66,7 +66,7 @@ def run_command(
 ) -> None:
     """Outline, track and label lesions on a video, live source or folder of stills."""
     options: dict[str, Any] = {
-        "source": source[0],
+        "source": source[0] if source else None,
         "model": model,
         "classifier": classifier,
         "backend": backend,
@@ -101,7 +101,8 @@ def run_command(
     }
     from edge_us.runtime.several import configs_of
 
-    configs = configs_of(load_config(options, config), source)
+    merged = load_config(options, config)
+    configs = configs_of(merged, source or [merged.source])
     if len(configs) == 1:
         execute(configs[0])
     else:

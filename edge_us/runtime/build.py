@@ -114,8 +114,8 @@ def build_redactor(config: RunConfig, info: SourceInfo) -> Redactor:
     )
 
 
-def build_outputs(config: RunConfig, fps: float, mode: Mode, bundle: BundleWriter | None = None) -> Outputs:
-    """All sinks that the configuration asks for, opened; ``bundle`` is one more."""
+def build_outputs(config: RunConfig, fps: float, mode: Mode, model: str, bundle: BundleWriter | None = None) -> Outputs:
+    """All sinks that the configuration asks for, opened; ``bundle`` is one more, ``model`` the network's sha256."""
     sinks: list[Sink] = [] if bundle is None else [bundle]
     try:
         if config.record is not None:
@@ -127,7 +127,7 @@ def build_outputs(config: RunConfig, fps: float, mode: Mode, bundle: BundleWrite
         if config.findings is not None:
             from edge_us.sinks.findings_file import FindingsFile
 
-            sinks.append(FindingsFile(config.findings, deterministic=config.deterministic))
+            sinks.append(FindingsFile(config.findings, deterministic=config.deterministic, model=model))
         if config.display:
             from edge_us.sinks.display import Display
 

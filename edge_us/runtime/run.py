@@ -117,7 +117,8 @@ class Run:
                 from edge_us.replay.make import open_bundle
 
                 self._bundle = open_bundle(config, source.info, networks.engine, mode, whole=redactor.keeps_all)
-            self._outputs = build_outputs(config, source.info.fps or DEFAULT_FPS, mode, self._bundle)
+            fps, sha256 = source.info.fps or DEFAULT_FPS, networks.engine.model.sha256
+            self._outputs = build_outputs(config, fps, mode, sha256, self._bundle)
             self._composer = Composer(self._outputs, self._ledger, networks.engine.model.name)
             before_ns = cpu_ns()
             self.status.source_is(source.state)

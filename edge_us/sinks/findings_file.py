@@ -20,7 +20,9 @@ PIXEL_DIGITS = 2
 """Coordinates are written to a hundredth of a pixel: finer than any mask."""
 
 
-def to_record(frame: Frame, result: FrameResult, *, deterministic: bool = False) -> dict[str, Any]:
+def to_record(
+    frame: Frame, result: FrameResult, *, deterministic: bool = False, model: str | None = None
+) -> dict[str, Any]:
     """The JSON object of one shown frame.
 
     Parameters
@@ -30,6 +32,8 @@ def to_record(frame: Frame, result: FrameResult, *, deterministic: bool = False)
         As it was shown on this frame.
     deterministic : bool
         Write an age of 0, the only value that differs between two runs over the same frames.
+    model : str, optional
+        sha256 of the network's file.
     """
     age_ms = result.age_ms
     if age_ms is not None:
@@ -43,6 +47,8 @@ def to_record(frame: Frame, result: FrameResult, *, deterministic: bool = False)
         "source_state": result.source_state.value,
         "ai_state": result.ai_state.value,
     }
+    if model is not None:
+        record["model"] = model
     if result.ai_state is not AiState.ON:
         record["ai_reason"] = result.reason or "no reason given"
     record["result_frame"] = result.frame_index
@@ -58,7 +64,7 @@ class FindingsFile:
     ----------
     path : Path
         Overwritten.
-    deterministic : bool
+    deterministic, model
         See `to_record`.
 
     Raises
@@ -71,8 +77,9 @@ class FindingsFile:
     sees = Sees.RESULT
     dropped = 0
 
-    def __init__(self, path: Path, *, deterministic: bool = False) -> None:
+    def __init__(self, path: Path, *, deterministic: bool = False, model: str | None = None) -> None:
         self._path = path
+        self._model = model
         self._deterministic = deterministic
         try:
             # Unbuffered: a line reaches the operating system in one write, and a full disk is noticed at once.
@@ -82,7 +89,7 @@ class FindingsFile:
 
     def write(self, frame: Frame, result: FrameResult, picture: Picture | None) -> None:
         """Write the line of one shown frame."""
-        record = to_record(frame, result, deterministic=self._deterministic)
+        record = to_record(frame, result, deterministic=self._deterministic, model=self._model)
         line = json.dumps(record, separators=(",", ":"), allow_nan=False).encode() + b"\n"
         try:
             written = self._file.write(line)

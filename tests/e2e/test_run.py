@@ -54,6 +54,7 @@ def test_a_clip_becomes_a_video_findings_and_a_report(phantom: Path, tmp_path: P
     for record in records:
         jsonschema.validate(record, schema)
         assert record["result_frame"] == record["frame"]
+        assert record["model"] == report["model"]["sha256"]
     capture = cv2.VideoCapture(str(out["mp4"]))
     assert (
         int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) == 90 or sum(1 for _ in iter(lambda: capture.read()[0], False)) == 90

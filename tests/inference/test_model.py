@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from edge_us.inference.backend import BackendName, Precision
 from edge_us.inference.backends import Machine, choose_backend, open_backend, probe_machine
 from edge_us.inference.decode import HeadLayout
 from edge_us.inference.model import _layout, load_model
-from edge_us.inference.registry import list_models, verify_models
+from edge_us.inference.registry import checked_file, list_models, verify_models
 from edge_us.phantom.render import render
 from edge_us.phantom.spec import PhantomSpec
 
@@ -27,6 +28,17 @@ def test_every_shipped_model_is_what_the_manifest_says() -> None:
         model = load_model(entry.name)
         assert model.input_size == entry.input_size
         assert model.head is HeadLayout.RAW
+
+
+def test_a_shipped_model_with_another_hash_is_refused(tmp_path: Path) -> None:
+    entry = list_models()[0]
+    changed = tmp_path / entry.path.name
+    content = bytearray(entry.path.read_bytes())
+    content[-1] ^= 1
+    changed.write_bytes(content)
+    with pytest.raises(ModelError, match="is not the manifest's file"):
+        checked_file(entry.name, replace(entry, path=changed), "model")
+    assert checked_file(entry.name, entry, "model") == (entry.path, entry.sha256)
 
 
 def test_the_default_is_a_shipped_model() -> None:

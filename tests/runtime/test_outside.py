@@ -27,6 +27,7 @@ from edge_us.runtime.metrics import Endpoint, MetricsServer, parse_endpoint
 from edge_us.runtime.notify import Notifier
 from edge_us.runtime.status import Status
 from tests.e2e.test_run import command
+from tests.rtsp import Serve, free_port
 
 MS = 1_000_000
 LOOPED = "phantom:?size=320x240&frames=20&fps=30&loop=1"
@@ -300,3 +301,44 @@ def test_metrics_open_to_others_are_refused_by_the_command() -> None:
     done = command("run", LOOPED, "--metrics", "0.0.0.0:9464")
     assert done.returncode == ExitCode.USAGE
     assert "without token and TLS" in done.stderr
+
+
+def test_a_password_in_an_address_reaches_no_output(serve: Serve, tmp_path: Path) -> None:
+    port = free_port()
+    serve(port, "someone", "hunter2secret")
+    outputs = [tmp_path / name for name in ("f.jsonl", "r.json", "out.mp4")]
+    words: list[str | Path] = ["--findings", outputs[0], "--report", outputs[1], "--record", outputs[2], "--bundle", tmp_path / "b",
+             "--record-full-screen", "--log", "json", "--metrics", str(free_port())]  # fmt: skip
+    address = f"rtsp://someone:hunter2secret@127.0.0.1:{port}/live"
+    line: list[str | Path] = [sys.executable, "-m", "edge_us.cli.main", "run", address, *words]
+    process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        end = time.monotonic() + 60
+        while time.monotonic() < end and not (outputs[0].exists() and outputs[0].read_bytes().count(b"\n") > 10):
+            time.sleep(0.1)
+        shown = Path(f"/proc/{process.pid}/cmdline").read_bytes()
+        metrics = get(int(str(words[-1])))[1]
+        process.terminate()
+        out, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert b"edge-us run rtsp://127.0.0.1" in shown
+    kept = [path.read_bytes() for path in (*outputs, *(tmp_path / "b").iterdir())]
+    assert len(kept) >= 6
+    for text in (shown, metrics.encode(), out.encode(), err.encode(), *kept):
+        assert b"hunter2" not in text
+        assert b"someone" not in text
+
+
+def test_a_source_may_come_from_the_environment_or_a_file(tmp_path: Path) -> None:
+    source = "phantom:?size=320x240&frames=5"
+    config = tmp_path / "cart.toml"
+    config.write_text(f'source = "{source}"\n')
+    assert "5 frames shown" in command("run", "--config", config).stdout
+    environment = {**os.environ, "EDGE_US_SOURCE": source}
+    line = [sys.executable, "-m", "edge_us.cli.main", "run"]
+    done = subprocess.run(line, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert "5 frames shown" in done.stdout
+    nothing = command("run")
+    assert nothing.returncode == ExitCode.USAGE
+    assert "source" in nothing.stderr
