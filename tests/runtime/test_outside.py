@@ -307,8 +307,8 @@ def test_a_password_in_an_address_reaches_no_output(serve: Serve, tmp_path: Path
     port = free_port()
     serve(port, "someone", "hunter2secret")
     outputs = [tmp_path / name for name in ("f.jsonl", "r.json", "out.mp4")]
-    words: list[str | Path] = ["--findings", outputs[0], "--report", outputs[1], "--record", outputs[2], "--bundle", tmp_path / "b",
-             "--record-full-screen", "--log", "json", "--metrics", str(free_port())]  # fmt: skip
+    words: list[str | Path] = ["--findings", outputs[0], "--report", outputs[1], "--record", outputs[2]]
+    words += ["--bundle", tmp_path / "b", "--record-full-screen", "--log", "json", "--metrics", str(free_port())]
     address = f"rtsp://someone:hunter2secret@127.0.0.1:{port}/live"
     line: list[str | Path] = [sys.executable, "-m", "edge_us.cli.main", "run", address, *words]
     process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
