@@ -246,7 +246,7 @@ def open_engine_for(config: RunConfig, sources: int = 1, waits: bool | None = No
     from edge_us.inference.model import load_model
     from edge_us.runtime.engine import open_engine
 
-    model = calibrated(load_model(config.model), config.calibration)
+    model = calibrated(load_model(config.model, config.precision), config.calibration)
     if config.min_score is not None:
         model = replace(model, threshold=config.min_score)
     if waits is None:
