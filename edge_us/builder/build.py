@@ -99,7 +99,8 @@ def build_model(
     load_onnx()
     drawn = None if calibration is None else draw_set(calibration)
     if gate is not None:
-        check_gate(gate, frozenset() if drawn is None else drawn.groups)
+        from_cache = read_cache(cache).pictures if drawn is None and cache is not None else None
+        check_gate(gate, frozenset() if drawn is None else drawn.groups, from_cache)
     made: Any
     about = None
     if wanted is Precision.INT8:
@@ -196,6 +197,10 @@ def _check(
     if model.stored is not Precision.FP32:
         raise UsageError(
             f"{model.path} is {model.stored.value} already", "Build from the fp32 file that it was made from."
+        )
+    if precision is not Precision.INT8 and (calibration is not None or cache is not None):
+        raise UsageError(
+            f"{precision.value} is not calibrated: --calibration and --cache are for int8", "Leave them out."
         )
     if precision is Precision.INT8:
         if calibration is None and cache is None:

@@ -23,7 +23,9 @@ def load_package(module: str, package: str) -> Any:
     try:
         return import_module(module)
     except ImportError as error:
-        missing = error.name or package
+        # A package of its own that this one needs may be what is missing.
+        name = (error.name or package).split(".")[0]
+        missing = package if name == module.split(".")[0] else name
         raise MissingDependencyError(
             f"building a model needs {package}, but {missing} is not installed", EXTRA_HINT
         ) from None
