@@ -9,7 +9,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from edge_us.errors import UsageError
 from edge_us.frame import Rect
@@ -25,6 +25,15 @@ class Mode(str, Enum):
     """Every frame is shown on time, with its own result if ready, else with the newest and its age."""
     EVERY = "every"
     """Every frame waits for its own inference; nothing is skipped or dropped."""
+
+
+class Fallback(str, Enum):
+    """What happens where a backend fails and cannot be had again."""
+
+    NONE = "none"
+    """The AI stays off, and the picture says so."""
+    CPU = "cpu"
+    """Another CPU backend takes over; report and log say so."""
 
 
 class Analysable(str, Enum):
@@ -52,6 +61,9 @@ class RunConfig(BaseModel):
     precision: Precision = Field(
         Precision.AUTO, description="Arithmetic; auto is the fastest that agrees with fp32 on this machine."
     )
+    fallback: Fallback = Field(
+        Fallback.NONE, description="live: cpu lets another CPU backend take over from one that fails again and again."
+    )
     threads: int | None = Field(None, ge=1, le=256, description="Inference threads; default all cores.")
     mode: Mode | None = Field(None, description="live or every; default live for live sources, every for files.")
     loop: bool = Field(False, description="Play a recording again and again, until stopped.")
@@ -75,9 +87,19 @@ class RunConfig(BaseModel):
         description="auto names pictures that nothing may be concluded from (colour Doppler, dual view, frozen, no "
         "contact); off takes every picture for live B-mode.",
     )
+    preset: Path | None = Field(
+        None,
+        description="Preset of this cart's screen (`edge-us calibrate region`): its image region, and what to hide.",
+    )
+    record_full_screen: bool = Field(
+        False, description="Let the whole screen leave the process, names and all; default is the named region alone."
+    )
     record: Path | None = Field(None, description="Write the annotated video here (fragmented MP4, H.264).")
     findings: Path | None = Field(None, description="Write one JSON object per shown frame here (JSON Lines).")
     report: Path | None = Field(None, description="Write the run's report here (JSON).")
+    bundle: Path | None = Field(
+        None, description="Keep the run in this new folder, so that `edge-us replay` can run it again."
+    )
     display: bool = Field(False, description="Show the annotated video in a window.")
     fullscreen: bool = Field(False, description="With display: cover the whole monitor.")
     monitor: int = Field(0, ge=0, description="With fullscreen: which monitor, counted from 0.")
@@ -101,6 +123,12 @@ class RunConfig(BaseModel):
     def _region_is_a_word_or_four_numbers(cls, text: str) -> str:
         parse_region(text)
         return text
+
+    @model_validator(mode="after")
+    def _one_region(self) -> RunConfig:
+        if self.preset is not None and self.region != "auto":
+            raise ValueError("a preset names the region: leave out --region")
+        return self
 
 
 def parse_region(text: str) -> Rect | None:
@@ -132,7 +160,7 @@ def load_config(
     merged: dict[str, Any] = {}
     layers: list[tuple[str, Mapping[str, Any]]] = []
     if file is not None:
-        layers.append((str(file), _read_toml(file)))
+        layers.append((str(file), read_toml(file)))
     known = set(RunConfig.model_fields)
     variables = {
         name[len(ENV_PREFIX) :].lower(): value for name, value in environment.items() if name.startswith(ENV_PREFIX)
@@ -155,7 +183,8 @@ def load_config(
         raise UsageError(f"{shown}: {reason}", hint="See `edge-us run --help` for what each option takes.") from None
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file; raises `UsageError` where it cannot be read or is none."""
     if sys.version_info >= (3, 11):
         import tomllib
     else:
@@ -164,7 +193,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
         with path.open("rb") as file:
             content: dict[str, Any] = tomllib.load(file)
     except OSError as error:
-        raise UsageError(f"cannot read configuration {path}: {error.strerror}", "Check the path.") from None
+        raise UsageError(f"cannot read {path}: {error.strerror}", "Check the path.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(
             f"{path} is not valid TOML: {error}", "Write it as `name = value` lines, texts in quotes."

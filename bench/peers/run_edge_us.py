@@ -8,7 +8,8 @@ from common import THRESHOLD, arguments, measure
 
 from edge_us import __version__
 from edge_us.config import load_config
-from edge_us.runtime.run import Run, open_engine_for
+from edge_us.runtime.networks import open_engine_for
+from edge_us.runtime.run import Run
 
 
 def main() -> None:

@@ -13,7 +13,8 @@ from edge_us.inference.backend import Precision
 from edge_us.inference.backends import probe_machine
 from edge_us.phantom.clip import write_phantom_clip
 from edge_us.phantom.spec import PhantomSpec
-from edge_us.runtime.run import Run, open_engine_for
+from edge_us.runtime.networks import open_engine_for
+from edge_us.runtime.run import Run
 
 FRAMES = 60
 KINDS = (("openvino", "bf16"), ("openvino", "fp32"), ("onnxruntime", "fp32"))

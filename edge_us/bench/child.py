@@ -43,7 +43,8 @@ def measure(request: dict[str, Any]) -> dict[str, Any]:
     from edge_us.config import load_config
     from edge_us.errors import InputError
     from edge_us.runtime.machine import peak_rss_mb
-    from edge_us.runtime.run import Run, open_engine_for
+    from edge_us.runtime.networks import open_engine_for
+    from edge_us.runtime.run import Run
 
     with tempfile.TemporaryDirectory(prefix="edge-us-bench-") as name:
         outputs = {"record": f"{name}/out.mp4", "findings": f"{name}/out.jsonl"} if request["save"] else {}

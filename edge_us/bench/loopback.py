@@ -147,7 +147,8 @@ def _watch(source: str, options: Mapping[str, Any], seconds: float) -> tuple[lis
     from edge_us.bench.ledger import SampleLedger
     from edge_us.colour import to_gray
     from edge_us.config import load_config
-    from edge_us.runtime.run import Run, open_engine_for
+    from edge_us.runtime.networks import open_engine_for
+    from edge_us.runtime.run import Run
 
     config = load_config({**options, "source": source, "mode": "live"}, environment={})
     ledger, codes = SampleLedger(), []

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from edge_us.capture.dicom_frames import FrameIndex, index_encapsulated, index_extended, index_native
-from edge_us.capture.dicom_header import TAGS, frame_times_ns, geometry
+from edge_us.capture.dicom_header import TAGS, burned_in, frame_times_ns, geometry
 from edge_us.capture.sequence import MAX_FRAME_PIXELS, Decoded, SequenceSource
 from edge_us.capture.source import Source, SourceInfo, SourceKind
 from edge_us.errors import EdgeUsError, InputError, MissingDependencyError
@@ -94,7 +94,8 @@ def open_dicom(path: Path) -> Source:
     warnings: list[str] = []
     if dicom.fps is None and dicom.frames > 1:
         warnings.append(f"{path} does not say its frame rate: stream times are nominal")
-    info = SourceInfo(str(path), SourceKind.FILE, dicom.fps if dicom.frames > 1 else None, dicom.frames)
+    fps = dicom.fps if dicom.frames > 1 else None
+    info = SourceInfo(str(path), SourceKind.FILE, fps, dicom.frames, burned_in(dicom.header, dicom.geometry))
     return SequenceSource(info, _decode_all(dicom, convert, warnings), warnings)
 
 

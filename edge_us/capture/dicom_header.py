@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from edge_us.capture.sequence import UNKNOWN_RATE_STEP_NS
+from edge_us.capture.source import BurnedIn
 from edge_us.frame import Geometry, Rect, UltrasoundRegion
 
 TAGS = (
+    "BurnedInAnnotation",
     "SamplesPerPixel",
     "PhotometricInterpretation",
     "PlanarConfiguration",
@@ -119,6 +121,23 @@ def geometry(header: Any, width: int, height: int) -> Geometry:
         if spacing is not None:
             return Geometry(mm_per_px=spacing, reason="")
     return Geometry(reason="the DICOM file declares no two-dimensional tissue region", regions=regions)
+
+
+def burned_in(header: Any, declared: Geometry) -> BurnedIn:
+    """Where names may be burned into the pixels.
+
+    Only Burned In Annotation (0028,0301) NO says that there are none; where it is missing, which is allowed, or YES,
+    they stand outside the regions, as far as those can be trusted.
+
+    Parameters
+    ----------
+    header : pydicom.Dataset
+    declared : Geometry
+        From `geometry`.
+    """
+    if str(header.get("BurnedInAnnotation") or "").strip().upper() == "NO":
+        return BurnedIn.NOWHERE
+    return BurnedIn.ANYWHERE if declared.region is None else BurnedIn.OUTSIDE_REGIONS
 
 
 def _corner(item: Any) -> tuple[int, int] | None:

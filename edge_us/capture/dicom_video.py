@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_us.capture.dicom_frames import index_encapsulated
+from edge_us.capture.dicom_header import burned_in
 from edge_us.capture.source import Source, SourceInfo
 from edge_us.errors import InputError
 from edge_us.finding import SourceState
@@ -32,7 +33,9 @@ class EncapsulatedVideo(Source):
 
     def __init__(self, dicom: DicomFile, inner: Source, folder: tempfile.TemporaryDirectory[str]) -> None:
         fps = inner.info.fps if dicom.fps is None else dicom.fps
-        self.info = SourceInfo(str(dicom.path), inner.info.kind, fps, dicom.frames)
+        self.info = SourceInfo(
+            str(dicom.path), inner.info.kind, fps, dicom.frames, burned_in(dicom.header, dicom.geometry)
+        )
         self._dicom = dicom
         self._inner = inner
         self._folder = folder

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from edge_us.capture.container import lacks_index, missing_bytes
 from edge_us.capture.gst_pipeline import Failure, GstPipeline
 from edge_us.capture.pipelines import PipelineSpec
 from edge_us.capture.samples import SampleReader, time_in_segment
-from edge_us.capture.source import Source, SourceInfo, SourceKind
+from edge_us.capture.source import Source
 from edge_us.capture.state import OVER, BackOff, after_silence, step
 from edge_us.finding import SourceState
 from edge_us.frame import Frame
@@ -72,7 +73,7 @@ class GstSource(Source):
         self._now_ns = now_ns
         self._sleep = sleep
         self._connect_timeout_s = connect_timeout_s
-        self.info = SourceInfo(spec.shown, SourceKind.LIVE if spec.live else SourceKind.FILE)
+        self.info = spec.info
         self._state = SourceState.CONNECTING
         self._warnings: list[str] = []
         self._undersized = 0
@@ -159,7 +160,7 @@ class GstSource(Source):
         self._silent_since_ns = self._now_ns()
         self._back_off.reset()
         fps = self._pipeline.fps if self._pipeline is not None else None
-        self.info = SourceInfo(self.info.uri, self.info.kind, fps)
+        self.info = replace(self.info, fps=fps)
 
     def _connect_file(self, now_ns: int) -> None:
         if self._failure is not None and self._quiet_after_failure(now_ns):

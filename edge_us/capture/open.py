@@ -29,7 +29,7 @@ def open_source(
     ----------
     uri : str
         A path (mp4, mkv, avi, mov, DICOM, MetaImage), ``images:FOLDER``, ``phantom:…``, ``v4l2:///dev/videoN``,
-        ``decklink://N``, ``rtsp://…`` or ``gst:PIPELINE``.
+        ``decklink://N``, ``rtsp://…``, ``gst:PIPELINE`` or ``bundle:FOLDER``.
     connect_timeout_s : float
         A source that delivers no frame within this time is an error.
     realtime : bool, optional
@@ -50,6 +50,11 @@ def open_source(
         GStreamer, PyGObject or a decoder is not installed.
     """
     parsed = parse_source(uri)
+    if parsed.scheme is Scheme.BUNDLE:
+        from edge_us.replay.source import BundleSource
+
+        # It brings the times at which its frames came, and the pauses between them.
+        return BundleSource(Path(parsed.target), realtime=realtime is True, now_ns=time.monotonic_ns, sleep=time.sleep)
     if fps is None and not loop:
         source = _open(parsed, connect_timeout_s)
     else:
@@ -74,6 +79,11 @@ def kind_of(uri: str) -> SourceKind:
         from edge_us.phantom.spec import parse_uri
 
         return SourceKind.LIVE if parse_uri(parsed.target)[1].live else SourceKind.FILE
+    if parsed.scheme is Scheme.BUNDLE:
+        from edge_us.replay.reader import read_bundle
+        from edge_us.replay.source import kind_of_bundle
+
+        return kind_of_bundle(read_bundle(Path(parsed.target)).header)
     live = parsed.scheme in (Scheme.V4L2, Scheme.DECKLINK, Scheme.RTSP, Scheme.GSTREAMER)
     return SourceKind.LIVE if live else SourceKind.FILE
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
+from edge_us.capture.source import BurnedIn, SourceInfo, SourceKind
 from edge_us.capture.uri import Scheme, SourceUri
 
 FILE_QUEUE = 8
@@ -51,6 +52,13 @@ class PipelineSpec:
     shown: str
     live: bool
     is_users_own: bool = False
+
+    @property
+    def info(self) -> SourceInfo:
+        """What is known of the source before it is open; a live one shows a screen."""
+        if self.live:
+            return SourceInfo(self.shown, SourceKind.LIVE, burned_in=BurnedIn.ANYWHERE)
+        return SourceInfo(self.shown, SourceKind.FILE)
 
 
 def build_pipeline(source: SourceUri, elements: Set[str]) -> PipelineSpec:

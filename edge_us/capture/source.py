@@ -23,6 +23,17 @@ class SourceKind(str, Enum):
     """Independent pictures: no tracking, no hysteresis."""
 
 
+class BurnedIn(str, Enum):
+    """Where in the picture names, dates and the like may stand."""
+
+    NOWHERE = "nowhere"
+    """Files, stills and phantoms, whose owner knows them, and DICOM that says so."""
+    OUTSIDE_REGIONS = "outside_regions"
+    """DICOM that does not say so: anywhere but in the regions that each frame declares."""
+    ANYWHERE = "anywhere"
+    """The screen of a cart, and DICOM that declares no region."""
+
+
 @dataclass(frozen=True, slots=True)
 class SourceInfo:
     """What is known about a source once it is open.
@@ -36,12 +47,14 @@ class SourceInfo:
         Nominal frame rate; None if the source does not say.
     frames : int or None
         Number of frames, if known ahead.
+    burned_in : BurnedIn
     """
 
     uri: str
     kind: SourceKind
     fps: float | None = None
     frames: int | None = None
+    burned_in: BurnedIn = BurnedIn.NOWHERE
 
 
 class Source(ABC):

@@ -23,6 +23,7 @@ class Scheme(str, Enum):
     DECKLINK = "decklink"
     RTSP = "rtsp"
     GSTREAMER = "gst"
+    BUNDLE = "bundle"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,9 @@ class SourceUri:
     shown: str
 
 
-_KNOWN = "a file, images:FOLDER, phantom:, v4l2:///dev/videoN, decklink://N rtsp://HOST/PATH or gst:PIPELINE"
+_KNOWN = (
+    "a file, images:FOLDER, phantom:, v4l2:///dev/videoN, decklink://N rtsp://HOST/PATH, gst:PIPELINE or bundle:FOLDER"
+)
 _USER_INFO = re.compile(r"//[^/\s]*@")
 _SECRET_QUERY = re.compile(
     r"([?&;][^=&;\s]*(?:user|pass|pwd|token|key|secret|auth|sig)[^=&;\s]*=)[^&;\s]*", re.IGNORECASE
@@ -64,6 +67,10 @@ def parse_source(text: str) -> SourceUri:
         if not rest:
             raise InputError("images: names no folder", "Write images:FOLDER.")
         return SourceUri(Scheme.IMAGES, rest, text)
+    if scheme == "bundle":
+        if not rest:
+            raise InputError("bundle: names no folder", "Write bundle:FOLDER.")
+        return SourceUri(Scheme.BUNDLE, rest, text)
     if scheme in ("rtsp", "rtsps", "rtspt"):
         return _rtsp(text)
     if scheme == "v4l2":

@@ -57,7 +57,7 @@ def bench_command(
         return
     from edge_us.bench.measure import benchmark
     from edge_us.bench.page import about_machine, build_page, rounds_of, text_table
-    from edge_us.evaluate.output import write_text
+    from edge_us.page.html import write_text
 
     window = 60.0
     if soak is not None:

@@ -29,7 +29,7 @@ def loopback_command(
 ) -> None:
     """Measure, print what each part of the way takes, and write the report."""
     from edge_us.bench.loopback import loopback
-    from edge_us.evaluate.output import write_text
+    from edge_us.page.html import write_text
 
     if sources and len(sources) > 1:
         raise UsageError("--loopback takes one source", "Give the capture input that the cable ends in.")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import typer
 
+from edge_us.cli.calibrate_region import region_command
 from edge_us.cli.evaluate import check_outputs, show_progress
 from edge_us.inference.backend import BackendName, Precision
 
@@ -15,7 +16,10 @@ calibrate_app = typer.Typer(help="Fit a model's numbers to the place where it is
 
 @calibrate_app.callback()
 def _root() -> None:
-    """Keep `scores` a command of its own while it is the only one."""
+    """Each is a command of its own."""
+
+
+calibrate_app.command("region")(region_command)
 
 
 @calibrate_app.command("scores")

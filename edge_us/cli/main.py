@@ -16,6 +16,7 @@ from edge_us.cli.demo import demo_command
 from edge_us.cli.doctor import doctor_command
 from edge_us.cli.evaluate import evaluate_command
 from edge_us.cli.models import models_app
+from edge_us.cli.replay import replay_command
 from edge_us.cli.run import run_command
 from edge_us.cli.sweeps import sweeps_command
 from edge_us.errors import EdgeUsError, ExitCode
@@ -32,6 +33,7 @@ app.command("demo")(demo_command)
 app.command("doctor")(doctor_command)
 app.command("evaluate")(evaluate_command)
 app.command("bench")(bench_command)
+app.command("replay")(replay_command)
 app.command("sweeps")(sweeps_command)
 app.add_typer(calibrate_app, name="calibrate")
 app.add_typer(models_app, name="models")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import typer
 
-from edge_us.config import Analysable, Mode, RunConfig, load_config
+from edge_us.config import Analysable, Fallback, Mode, RunConfig, load_config
 from edge_us.errors import ExitCode
 from edge_us.inference.backend import BackendName, Precision
 
@@ -34,6 +34,7 @@ def run_command(
     classifier: str | None = typer.Option(None, help=_help("classifier")),
     backend: BackendName | None = typer.Option(None, help=_help("backend")),
     precision: Precision | None = typer.Option(None, help=_help("precision")),
+    fallback: Fallback | None = typer.Option(None, help=_help("fallback")),
     threads: int | None = typer.Option(None, help=_help("threads")),
     mode: Mode | None = typer.Option(None, help=_help("mode")),
     loop: bool | None = typer.Option(None, "--loop", help=_help("loop")),
@@ -43,9 +44,12 @@ def run_command(
     calibration: Path | None = typer.Option(None, help=_help("calibration")),
     region: str | None = typer.Option(None, help=_help("region")),
     analysable: Analysable | None = typer.Option(None, help=_help("analysable")),
+    preset: Path | None = typer.Option(None, help=_help("preset")),
+    record_full_screen: bool | None = typer.Option(None, "--record-full-screen", help=_help("record_full_screen")),
     record: Path | None = typer.Option(None, help=_help("record")),
     findings: Path | None = typer.Option(None, help=_help("findings")),
     report: Path | None = typer.Option(None, help=_help("report")),
+    bundle: Path | None = typer.Option(None, help=_help("bundle")),
     display: bool | None = typer.Option(None, "--display", help=_help("display")),
     fullscreen: bool | None = typer.Option(None, "--fullscreen", help=_help("fullscreen")),
     monitor: int | None = typer.Option(None, help=_help("monitor")),
@@ -61,6 +65,7 @@ def run_command(
         "classifier": classifier,
         "backend": backend,
         "precision": precision,
+        "fallback": fallback,
         "threads": threads,
         "mode": mode,
         "loop": loop,
@@ -70,9 +75,12 @@ def run_command(
         "calibration": calibration,
         "region": region,
         "analysable": analysable,
+        "preset": preset,
+        "record_full_screen": record_full_screen,
         "record": record,
         "findings": findings,
         "report": report,
+        "bundle": bundle,
         "display": display,
         "fullscreen": fullscreen,
         "monitor": monitor,

@@ -15,9 +15,10 @@ from edge_us.evaluate.bootstrap import RESAMPLES
 from edge_us.evaluate.manifest import Case, Manifest, read_manifest
 from edge_us.evaluate.matching import IOU_THRESHOLDS, SPECK_SHARE
 from edge_us.evaluate.observe import Observation, Progress, observe_all
-from edge_us.evaluate.output import about_backend, about_bootstrap, about_model, write_text
+from edge_us.evaluate.output import about_backend, about_bootstrap, about_model
 from edge_us.evaluate.summary import MALIGNANCY_THRESHOLD, Bootstrap, Sample, metrics, strata, stratum_metrics
 from edge_us.inference.backend import BackendName, Precision
+from edge_us.page.html import write_text
 
 if TYPE_CHECKING:
     from edge_us.classify.model import ClassifierModel

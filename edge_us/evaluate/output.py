@@ -1,25 +1,15 @@
-"""Writing what an evaluation found, and the blocks that every report says alike."""
+"""The blocks that every report of an evaluation says alike."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge_us.errors import PipelineError
 from edge_us.evaluate.bootstrap import CONFIDENCE
 
 if TYPE_CHECKING:
     from edge_us.evaluate.summary import Bootstrap
     from edge_us.inference.backend import BackendInfo
     from edge_us.inference.model import Model
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a report or page; raises `PipelineError` where that is not possible."""
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise PipelineError(f"cannot write {path}: {error.strerror}", "Choose another place.") from None
 
 
 def about_model(model: Model) -> dict[str, Any]:

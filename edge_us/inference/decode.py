@@ -12,6 +12,7 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_us.errors import PipelineError
 from edge_us.inference.letterbox import Letterbox
 
 Array = NDArray[np.float32]
@@ -56,22 +57,36 @@ def select(head: Array, layout: HeadLayout, classes: int, floor: float, nms_iou:
         Lowest score that is kept.
     nms_iou : float
         Overlap from which the weaker of two boxes goes.
+
+    Raises
+    ------
+    PipelineError
+        Scores, boxes or coefficients are not numbers.
     """
     if layout is HeadLayout.END2END:
+        _check_numbers(head)
         rows = head[head[:, 4] >= floor]
         rows = rows[np.argsort(-rows[:, 4], kind="stable")]
         return RawDetections(rows[:, :4], rows[:, 4], rows[:, 5].astype(np.int64), rows[:, 6:])
     best = head[4] if classes == 1 else head[4 : 4 + classes].max(axis=0)
+    _check_numbers(best)
     index = np.flatnonzero(best >= floor)
     index = index[np.argsort(-best[index], kind="stable")][:MAX_CANDIDATES]
     columns = head[:, index]
     labels = (
         np.zeros(len(index), np.int64) if classes == 1 else columns[4 : 4 + classes].argmax(axis=0).astype(np.int64)
     )
+    _check_numbers(columns)
     half = columns[2:4] / 2
     boxes = np.concatenate([columns[:2] - half, columns[:2] + half]).T
     kept = _suppress(boxes, labels, nms_iou)
     return RawDetections(boxes[kept], best[index][kept], labels[kept], columns[4 + classes :, kept].T)
+
+
+def _check_numbers(values: Array) -> None:
+    """Every comparison with NaN is false: unchecked, a network gone wrong would look like a picture without lesions."""
+    if not np.isfinite(values).all():
+        raise PipelineError("the network gave numbers that are none (NaN or infinite)", "Try another --precision.")
 
 
 def _suppress(boxes: Array, labels: NDArray[np.int64], limit: float) -> NDArray[np.int64]:
@@ -139,6 +154,7 @@ def mask_contour(
     high = np.clip(high, low + 1, [proto_width, proto_height])
     crop = prototypes[:, low[1] : high[1], low[0] : high[0]]
     logits = (coefficients @ crop.reshape(len(crop), -1)).reshape(crop.shape[1:])
+    _check_numbers(logits)
     shift = (np.array([x0, y0]) + 0.5) * scale + origin - 0.5 - low
     matrix = np.array([[scale[0], 0, shift[0]], [0, scale[1], shift[1]]])
     enlarged = cv2.warpAffine(

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from pathlib import Path
 from typing import Any
+
+from edge_us.errors import PipelineError
 
 STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;color:#222;max-width:1100px;margin:2rem auto;padding:0 1rem}
@@ -46,3 +49,11 @@ def both(value: Mapping[str, Any]) -> str:
     """Value and, in small, interval."""
     small = "" if value["ci95"] is None else f'<br><span class="quiet">{interval(value)}</span>'
     return number(value) + small
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a report or page; raises `PipelineError` where that is not possible."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise PipelineError(f"cannot write {path}: {error.strerror}", "Choose another place.") from None

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 from edge_us.config import Analysable, Mode, RunConfig, parse_region
 from edge_us.errors import UsageError
+from edge_us.frame import Rect
 from edge_us.runtime.analyser import Analyser, FrameDetector, RegionPolicy
 from edge_us.runtime.outputs import Outputs
 
 if TYPE_CHECKING:
-    from edge_us.capture.source import SourceKind
-    from edge_us.overlay.overlay import Overlay
+    from edge_us.capture.source import SourceInfo, SourceKind
+    from edge_us.privacy.keep import Redactor
+    from edge_us.replay.writer import BundleWriter
     from edge_us.runtime.engine import Share
     from edge_us.sinks.sink import Sink
 
@@ -26,9 +28,13 @@ def check_outputs(config: RunConfig) -> None:
     UsageError
         An output is the source, two outputs are one file, or a folder is missing or not writable.
     """
+    if config.bundle is not None:
+        from edge_us.replay.writer import check_folder
+
+        check_folder(config.bundle)
     seen: dict[Path, str] = {}
     source = Path(config.source)
-    for option in ("record", "findings", "report"):
+    for option in ("record", "findings", "report", "bundle"):
         path: Path | None = getattr(config, option)
         if path is None:
             continue
@@ -40,7 +46,7 @@ def check_outputs(config: RunConfig) -> None:
         seen[real] = option
         if source.exists() and path.exists() and path.samefile(source):
             raise UsageError(f"--{option} would overwrite the source {source}", "Choose another file.")
-        if path.is_dir():
+        if path.is_dir() and option != "bundle":
             raise UsageError(f"--{option} {path} is a folder", "Give a file name.")
         folder = real.parent
         if not folder.is_dir():
@@ -71,7 +77,13 @@ def build_analyser(
         tracker = Tracker(threshold, config.on_frames, config.off_frames)
     floor = threshold if tracker is None else tracker.floor
     given = parse_region(config.region)
-    policy = {"full": RegionPolicy.FULL, "auto": RegionPolicy.DECLARED_OR_FOUND}.get(config.region, RegionPolicy.GIVEN)
+    if config.preset is not None:
+        from edge_us.calibrate.preset import read_preset
+
+        given = Rect(*read_preset(config.preset).region)
+    policy = RegionPolicy.FULL if config.region == "full" else RegionPolicy.DECLARED_OR_FOUND
+    if given is not None:
+        policy = RegionPolicy.GIVEN
     judge = None
     if config.analysable is Analysable.AUTO:
         from edge_us.analysable.judge import Judge
@@ -87,11 +99,23 @@ def build_analyser(
     return Analyser(detector or Detector(share.model, share.lanes, floor), tracker, policy, given, judge, malignancy)
 
 
-def build_outputs(config: RunConfig, fps: float, mode: Mode) -> tuple[Outputs, Overlay]:
-    """All sinks that the configuration asks for, opened, and the overlay that feeds them."""
-    from edge_us.overlay.overlay import Overlay
+def build_redactor(config: RunConfig, info: SourceInfo) -> Redactor:
+    """What of the source may leave, as configured; raises `UsageError` where pixels would and nobody said which."""
+    from edge_us.calibrate.preset import read_preset
+    from edge_us.privacy.keep import choose_redactor
 
-    sinks: list[Sink] = []
+    return choose_redactor(
+        info,
+        region=parse_region(config.region),
+        preset=None if config.preset is None else read_preset(config.preset),
+        full_screen=config.record_full_screen,
+        pixels_leave=config.record is not None or config.bundle is not None,
+    )
+
+
+def build_outputs(config: RunConfig, fps: float, mode: Mode, bundle: BundleWriter | None = None) -> Outputs:
+    """All sinks that the configuration asks for, opened; ``bundle`` is one more."""
+    sinks: list[Sink] = [] if bundle is None else [bundle]
     try:
         if config.record is not None:
             from edge_us.sinks.feed import BackPressure
@@ -110,4 +134,4 @@ def build_outputs(config: RunConfig, fps: float, mode: Mode) -> tuple[Outputs, O
     except BaseException:
         Outputs(sinks).close()
         raise
-    return Outputs(sinks), Overlay()
+    return Outputs(sinks)

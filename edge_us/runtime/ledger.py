@@ -65,6 +65,8 @@ class Ledger:
         self.shown = 0
         self.skipped = 0
         self.dropped: dict[str, int] = {}
+        self.restarts: dict[str, int] = {}
+        """How often the networks were built anew, by cause."""
         self.capture_to_shown = Histogram()
         self.stages: dict[str, Histogram] = {}
         self.first_shown_ns: int | None = None

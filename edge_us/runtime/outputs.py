@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from edge_us.errors import EdgeUsError
 from edge_us.finding import FrameResult
 from edge_us.frame import Frame
 from edge_us.overlay.picture import Picture
-from edge_us.sinks.sink import Sink
+from edge_us.sinks.sink import Sees, Sink
 
 
 class Outputs:
@@ -23,23 +25,22 @@ class Outputs:
         self._all = list(sinks)
         self.failures: list[EdgeUsError] = []
 
-    @property
-    def need_picture(self) -> bool:
-        """Whether composing the picture is of use to anybody."""
-        return any(sink.needs_picture for sink in self._working)
+    def wants(self, sees: Sees) -> bool:
+        """Whether composing this picture is of use to anybody."""
+        return any(sink.sees is sees for sink in self._working)
 
     @property
     def dropped(self) -> dict[str, int]:
         """Shown frames that a sink had no room for, by sink."""
         return {sink.name: sink.dropped for sink in self._all if sink.dropped}
 
-    def write(self, frame: Frame, result: FrameResult, picture: Picture | None) -> None:
-        """Hand one shown frame to every working sink."""
-        self._write(tuple(self._working), frame, result, picture)
+    def write(self, frame: Frame, result: FrameResult, pictures: Mapping[Sees, Picture]) -> None:
+        """Hand one shown frame to every working sink, each with the picture that it sees."""
+        self._write(tuple(self._working), frame, result, pictures)
 
-    def write_picture(self, frame: Frame, result: FrameResult, picture: Picture) -> None:
+    def write_again(self, frame: Frame, result: FrameResult, pictures: Mapping[Sees, Picture]) -> None:
         """Hand a picture of an earlier frame to the sinks that show pictures; it is no shown frame of its own."""
-        self._write(tuple(sink for sink in self._working if sink.needs_picture), frame, result, picture)
+        self._write(tuple(sink for sink in self._working if sink.sees in pictures), frame, result, pictures)
 
     def close(self) -> None:
         """Finish all sinks; a failure to finish is remembered like any other."""
@@ -49,10 +50,12 @@ class Outputs:
             except EdgeUsError as error:
                 self._give_up(sink, error)
 
-    def _write(self, sinks: tuple[Sink, ...], frame: Frame, result: FrameResult, picture: Picture | None) -> None:
+    def _write(
+        self, sinks: tuple[Sink, ...], frame: Frame, result: FrameResult, pictures: Mapping[Sees, Picture]
+    ) -> None:
         for sink in sinks:
             try:
-                sink.write(frame, result, picture)
+                sink.write(frame, result, pictures.get(sink.sees))
             except EdgeUsError as error:
                 self._give_up(sink, error)
 

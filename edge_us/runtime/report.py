@@ -54,6 +54,7 @@ def build_report(
             "skipped": ledger.skipped,
             "dropped": dict(sorted(ledger.dropped.items())),
         },
+        "restarts": dict(sorted(ledger.restarts.items())),
         "fps": None if fps is None else round(fps, 3),
         "latency_ms": {
             "capture_to_shown": ledger.capture_to_shown.summary(),

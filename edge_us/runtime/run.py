@@ -6,27 +6,31 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from edge_us.capture.source import SourceKind
+from edge_us.capture.state import OVER
 from edge_us.config import Mode, RunConfig
 from edge_us.errors import EdgeUsError, InputError, PipelineError
 from edge_us.finding import FrameResult, SourceState
 from edge_us.frame import Frame
-from edge_us.overlay.picture import Hud
+from edge_us.replay.bundle import Happening
 from edge_us.runtime.analyser import Analyser, Begun
-from edge_us.runtime.ledger import Ledger, RecentFps
+from edge_us.runtime.composer import Captured, Composer
+from edge_us.runtime.ledger import Ledger
 from edge_us.runtime.machine import cpu_ns
+from edge_us.runtime.networks import Networks
 from edge_us.runtime.outputs import Outputs
-from edge_us.runtime.present import present, present_again
+from edge_us.runtime.present import present
 from edge_us.runtime.report import build_report, write_report
+from edge_us.runtime.restart import RestartBudget
 from edge_us.runtime.worker import InferenceWorker
 
 if TYPE_CHECKING:
     from edge_us.capture.source import Source
-    from edge_us.overlay.overlay import Overlay
+    from edge_us.privacy.keep import Redactor
+    from edge_us.replay.writer import BundleWriter
     from edge_us.runtime.engine import Engine
 
 T = TypeVar("T")
@@ -67,37 +71,43 @@ class Run:
         self.failures: list[EdgeUsError] = []
         self.stopped = False
         self._ledger = ledger or Ledger()
-        self._recent = RecentFps()
-        self._fps: float | None = None
+        self._bundle: BundleWriter | None = None
+        self._outputs: Outputs
+        self._composer: Composer
+        self._analyser: Analyser
 
     def __iter__(self) -> Iterator[tuple[Frame, FrameResult]]:
         from edge_us.capture.open import open_source
-        from edge_us.runtime.build import build_analyser, build_outputs, check_outputs
+        from edge_us.runtime.build import build_outputs, build_redactor, check_outputs
 
         config = self.config
         check_outputs(config)
         with ExitStack() as stack:
-            engine = self._engine
-            if engine is None:
-                engine = stack.enter_context(closing(open_engine_for(config)))
-            with open_source(
-                config.source,
-                connect_timeout_s=config.connect_timeout_s,
-                realtime=True if config.mode is Mode.LIVE else None,
-                fps=config.play_fps,
-                loop=config.loop,
-            ) as source:
-                mode = config.mode or _default_mode(source.info.kind)
-                share = engine.share(self._number)
-                analyser = build_analyser(config, share, source.info.kind, share.model.threshold)
-                outputs, overlay = build_outputs(config, source.info.fps or DEFAULT_FPS, mode)
-                before_ns = cpu_ns()
-                walk = self._live if mode is Mode.LIVE else self._every
-                try:
-                    yield from walk(source, analyser, outputs, overlay, share.model.name)
-                finally:
-                    outputs.close()
-                    self._finish(source, mode, engine, analyser, outputs, before_ns)
+            networks = stack.enter_context(closing(Networks(config, self._engine, self._number)))
+            source = stack.enter_context(
+                open_source(
+                    config.source,
+                    connect_timeout_s=config.connect_timeout_s,
+                    realtime=True if config.mode is Mode.LIVE else None,
+                    fps=config.play_fps,
+                    loop=config.loop,
+                )
+            )
+            redactor = build_redactor(config, source.info)
+            mode = config.mode or _default_mode(source.info.kind)
+            if config.bundle is not None:
+                from edge_us.replay.make import open_bundle
+
+                self._bundle = open_bundle(config, source.info, networks.engine, mode, whole=redactor.keeps_all)
+            self._outputs = build_outputs(config, source.info.fps or DEFAULT_FPS, mode, self._bundle)
+            self._composer = Composer(self._outputs, self._ledger, networks.engine.model.name)
+            before_ns = cpu_ns()
+            walk = self._live if mode is Mode.LIVE else self._every
+            try:
+                yield from walk(source, networks, redactor)
+            finally:
+                self._outputs.close()
+                self._finish(source, mode, networks, before_ns)
 
     def stop(self) -> None:
         """End after the frame in hand, with every file whole; may be called from a signal handler."""
@@ -106,112 +116,102 @@ class Run:
     def _done(self) -> bool:
         return self.stopped or self._ledger.shown == self.config.max_frames
 
-    def _every(
-        self, source: Source, analyser: Analyser, outputs: Outputs, overlay: Overlay, model: str
-    ) -> Iterator[tuple[Frame, FrameResult]]:
+    def _every(self, source: Source, networks: Networks, redactor: Redactor) -> Iterator[tuple[Frame, FrameResult]]:
         """Every frame waits for its own inference: captured = inferred = shown.
 
         With several lanes the next frames are inferred while this one is drawn and recorded; the order is kept.
         """
-        begun: deque[Begun] = deque()
+        analyser = self._analyser = networks.analyser(source.info.kind)
+        begun: deque[tuple[Captured, Begun]] = deque()
         try:
             for frame in source:
-                self._ledger.captured += 1
-                begun.append(_inferring(frame.index, partial(analyser.begin, frame)))
+                captured = self._capture(frame, redactor)
+                begun.append((captured, _inferring(frame.index, partial(analyser.begin, captured.frame))))
                 if len(begun) == analyser.lanes:
-                    yield self._finish_and_show(begun.popleft(), analyser, outputs, overlay, model)
+                    yield self._finish_and_show(*begun.popleft(), analyser)
                 if self.stopped or self._ledger.captured == self.config.max_frames:
                     break
             while begun:
-                yield self._finish_and_show(begun.popleft(), analyser, outputs, overlay, model)
+                yield self._finish_and_show(*begun.popleft(), analyser)
         finally:
             self._ledger.drop("run broken off", self._ledger.captured - self._ledger.shown)
 
-    def _finish_and_show(
-        self, begun: Begun, analyser: Analyser, outputs: Outputs, overlay: Overlay, model: str
-    ) -> tuple[Frame, FrameResult]:
-        frame = begun.frame
+    def _finish_and_show(self, captured: Captured, begun: Begun, analyser: Analyser) -> tuple[Frame, FrameResult]:
+        frame = captured.frame
         result = _inferring(frame.index, partial(analyser.finish, begun))
         self._count(result, analyser.stages_ns)
-        shown = present(frame, result, SourceState.RUNNING, time.monotonic_ns(), float("inf"), "")
-        self._show(frame, shown, outputs, overlay, model)
+        now_ns = time.monotonic_ns()
+        shown = present(frame, result, SourceState.RUNNING, now_ns, float("inf"), captured.withheld)
+        self._composer.show(captured, shown)
         return frame, shown
 
-    def _live(
-        self, source: Source, analyser: Analyser, outputs: Outputs, overlay: Overlay, model: str
-    ) -> Iterator[tuple[Frame, FrameResult]]:
+    def _live(self, source: Source, networks: Networks, redactor: Redactor) -> Iterator[tuple[Frame, FrameResult]]:
         """Every frame is shown on time, whatever the network does."""
-        config = self.config
+        config, kind = self.config, source.info.kind
         wait_ms = config.max_wait_ms
         if wait_ms is None:
             wait_ms = 1e3 / (source.info.fps or DEFAULT_FPS)
-        worker = InferenceWorker(analyser, self._count)
-        last: Frame | None = None
+
+        def restart(cause: str, hanging: bool, attempt: int) -> Analyser:
+            networks.renew(cause, hanging=hanging, attempt=attempt)
+            if self._bundle is not None:
+                self._bundle.note(Happening.RESTARTED)
+            self._analyser = networks.analyser(kind)
+            return self._analyser
+
+        def count(result: FrameResult, stages_ns: Mapping[str, int]) -> None:
+            self._count(result, stages_ns)
+            if self._bundle is not None:
+                self._bundle.note(Happening.INFERRED, frame=result.frame_index)
+
+        self._analyser = networks.analyser(kind)
+        worker = InferenceWorker(self._analyser, count, restart, RestartBudget())
+        last: Captured | None = None
+        state = SourceState.RUNNING
         try:
-            while source.state not in (SourceState.ENDED, SourceState.FAILED):
+            while source.state not in OVER:
                 frame = source.read(READ_TIMEOUT_S)
+                if source.state is not state and self._bundle is not None:
+                    self._bundle.note(Happening.SOURCE, state=source.state)
+                state = source.state
                 if frame is None:
                     if self.stopped:
                         return
                     if last is not None and source.state is not SourceState.RUNNING:
-                        self._show_again(last, source.state, outputs, overlay, model)
+                        self._composer.show_again(last, source.state)
                     continue
-                last = frame
-                self._ledger.captured += 1
+                last = captured = self._capture(frame, redactor)
+                frame = captured.frame
                 worker.offer(frame)
                 newest, failure = worker.newest(frame.index, frame.captured_ns + int(wait_ms * 1e6))
+                failure = captured.withheld or failure
                 shown = present(frame, newest, source.state, time.monotonic_ns(), config.max_age_ms, failure)
-                self._show(frame, shown, outputs, overlay, model)
+                self._composer.show(captured, shown)
                 yield frame, shown
                 if self._done():
                     return
         finally:
             worker.close()
+            self._ledger.restarts = worker.restarts
+
+    def _capture(self, frame: Frame, redactor: Redactor) -> Captured:
+        """Take in one frame; what may not leave the process goes no further than the local screen."""
+        self._ledger.captured += 1
+        kept, withheld = redactor.redact(frame)
+        return Captured(kept, frame, withheld)
 
     def _count(self, _result: FrameResult, stages_ns: Mapping[str, int]) -> None:
         self._ledger.inferred += 1
         for name, duration_ns in stages_ns.items():
             self._ledger.stage(name, duration_ns)
 
-    def _show_again(self, last: Frame, state: SourceState, outputs: Outputs, overlay: Overlay, model: str) -> None:
-        """While no frame comes, say so in the picture: a screen that just stands looks like a quiet scan."""
-        if not outputs.need_picture:
-            return
-        frame, result = present_again(last, state, time.monotonic_ns())
-        outputs.write_picture(frame, result, overlay.draw(frame, result, self._hud(model)))
-
-    def _show(self, frame: Frame, result: FrameResult, outputs: Outputs, overlay: Overlay, model: str) -> None:
-        ledger = self._ledger
-        picture = None
-        started_ns = time.monotonic_ns()
-        if outputs.need_picture:
-            picture = overlay.draw(frame, result, self._hud(model))
-            drawn_ns = time.monotonic_ns()
-            ledger.stage("overlay", drawn_ns - started_ns)
-            started_ns = drawn_ns
-        outputs.write(frame, result, picture)
-        done_ns = time.monotonic_ns()
-        ledger.stage("sinks", done_ns - started_ns)
-        ledger.show(frame.captured_ns, done_ns, own_result=result.frame_index == frame.index)
-        self._fps = self._recent.tick(done_ns)
-
-    def _hud(self, model: str) -> Hud:
-        return Hud(self._fps, sum(self._ledger.dropped.values()), self._ledger.skipped, model)
-
-    def _finish(
-        self,
-        source: Source,
-        mode: Mode,
-        engine: Engine,
-        analyser: Analyser,
-        outputs: Outputs,
-        before_ns: int,
-    ) -> None:
+    def _finish(self, source: Source, mode: Mode, networks: Networks, before_ns: int) -> None:
+        outputs, engine = self._outputs, networks.engine
         self.failures = outputs.failures
         for cause, count in source.dropped.items():
             self._ledger.drop(cause, count)
             self._ledger.captured += count
-        warnings = [*source.warnings, *(error.message for error in outputs.failures)]
+        warnings = [*source.warnings, *networks.warnings, *(error.message for error in outputs.failures)]
         warnings += [f"{name}: {count} shown frames not written" for name, count in outputs.dropped.items()]
         self.report = build_report(
             source=source.info.uri,
@@ -219,7 +219,7 @@ class Run:
             model=engine.model,
             classifier=engine.classifier,
             backend=engine.info,
-            region=analyser.region_note,
+            region=self._analyser.region_note,
             ledger=self._ledger,
             # Of a process that other runs share nobody can say what this one used.
             cpu_ns=cpu_ns() - before_ns if self._engine is None else None,
@@ -232,34 +232,6 @@ class Run:
                 f"{source.info.uri} delivered no frame",
                 "Check that it is a video or an image folder and that it is not empty.",
             )
-
-
-def open_engine_for(config: RunConfig, sources: int = 1, waits: bool | None = None) -> Engine:
-    """The networks that a configuration asks for.
-
-    ``sources`` runs share them; ``waits`` (see `engine.divide`) by default follows from the configuration's source and
-    mode.
-    """
-    from edge_us.calibrate.score_calibration import calibrated
-    from edge_us.capture.open import kind_of
-    from edge_us.classify.choose import choose_classifier
-    from edge_us.inference.model import load_model
-    from edge_us.runtime.engine import open_engine
-
-    model = calibrated(load_model(config.model, config.precision), config.calibration)
-    if config.min_score is not None:
-        model = replace(model, threshold=config.min_score)
-    if waits is None:
-        waits = config.mode is Mode.LIVE or kind_of(config.source) is SourceKind.LIVE
-    return open_engine(
-        model,
-        choose_classifier(config.classifier, model, config.calibration),
-        backend=config.backend,
-        precision=config.precision,
-        threads=config.threads,
-        waits=waits,
-        sources=sources,
-    )
 
 
 def _default_mode(kind: SourceKind) -> Mode:

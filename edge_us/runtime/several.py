@@ -15,9 +15,10 @@ from edge_us.capture.source import SourceKind
 from edge_us.config import Mode, RunConfig
 from edge_us.runtime.engine import Engine
 from edge_us.runtime.machine import cpu_ns
-from edge_us.runtime.run import Run, open_engine_for
+from edge_us.runtime.networks import open_engine_for
+from edge_us.runtime.run import Run
 
-OUTPUTS = ("record", "findings", "report")
+OUTPUTS = ("record", "findings", "report", "bundle")
 POLL_S = 0.1
 
 

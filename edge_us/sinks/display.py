@@ -16,6 +16,7 @@ from edge_us.finding import FrameResult
 from edge_us.frame import Frame, Rect
 from edge_us.overlay.picture import Picture
 from edge_us.sinks.feed import picture_buffer, picture_caps
+from edge_us.sinks.sink import Sees
 
 if TYPE_CHECKING:
     from edge_us.sinks.xscreen import Screen
@@ -119,7 +120,7 @@ class Display:
     """
 
     name = "display"
-    needs_picture = True
+    sees = Sees.SCREEN
 
     def __init__(self, fullscreen: bool = False, monitor: int = 0) -> None:
         self._gst = load_gst()

@@ -78,10 +78,13 @@ class Feed:
     what : str
         Name for messages, such as ``recording out.mp4``.
     policy : BackPressure
+    room : int, optional
+        Pictures that may wait; default as `QUEUE` says.
     """
 
-    def __init__(self, pipeline: str, what: str, policy: BackPressure) -> None:
+    def __init__(self, pipeline: str, what: str, policy: BackPressure, room: int | None = None) -> None:
         self._gst = load_gst()
+        self._most = room or QUEUE[policy]
         self._what = what
         self._policy = policy
         self.dropped = 0
@@ -104,15 +107,25 @@ class Feed:
 
     def push(self, picture: Picture, pts_ns: int, fps: float) -> None:
         """Copy a picture into the pipeline; raises `PipelineError` once the pipeline has failed."""
+        if self.has_room():
+            self.push_buffer(picture_buffer(self._gst, picture), picture_caps(picture, fps), pts_ns, fps)
+
+    def has_room(self) -> bool:
+        """Whether the pipeline takes a picture now; waits or counts it as dropped as the policy says.
+
+        Raises `PipelineError` once the pipeline has failed.
+        """
         self.check()
-        if not self._room():
-            self.dropped += 1
-            return
-        caps = picture_caps(picture, fps)
+        if self._room():
+            return True
+        self.dropped += 1
+        return False
+
+    def push_buffer(self, buffer: Any, caps: str, pts_ns: int, fps: float) -> None:
+        """Hand a buffer over, after `has_room` said yes; its time is set here."""
         if caps != self._caps:
             self._source.set_property("caps", self._gst.Caps.from_string(caps))
             self._caps = caps
-        buffer = picture_buffer(self._gst, picture)
         self._last_pts_ns = max(pts_ns, self._last_pts_ns + LEAST_STEP_NS)
         buffer.pts = self._last_pts_ns
         buffer.duration = int(1e9 / fps)
@@ -154,7 +167,7 @@ class Feed:
     def _room(self) -> bool:
         # Waiting is done here, not by the appsrc's own `block`: that one never returns when the encoder dies.
         deadline = time.monotonic() + BLOCK_TIMEOUT_S
-        while self._source.get_property("current-level-buffers") >= QUEUE[self._policy]:
+        while self._source.get_property("current-level-buffers") >= self._most:
             if self._policy is BackPressure.DROP:
                 return False
             self.check()

@@ -13,6 +13,7 @@ from edge_us.errors import PipelineError
 from edge_us.finding import SHOWING, AiState, Finding, FrameResult, Unknown, Value
 from edge_us.frame import Frame
 from edge_us.overlay.picture import Picture
+from edge_us.sinks.sink import Sees
 
 SCHEMA = "edge-us/findings/1"
 PIXEL_DIGITS = 2
@@ -67,7 +68,7 @@ class FindingsFile:
     """
 
     name = "findings"
-    needs_picture = False
+    sees = Sees.RESULT
     dropped = 0
 
     def __init__(self, path: Path, *, deterministic: bool = False) -> None:

@@ -11,6 +11,7 @@ from edge_us.frame import Frame
 from edge_us.overlay.picture import Picture
 from edge_us.sinks.feed import BackPressure, Feed
 from edge_us.sinks.fragments import RunMerger
+from edge_us.sinks.sink import Sees
 
 FRAGMENT_MS = 500
 """Length of a fragment: what a SIGKILL can cost."""
@@ -84,7 +85,7 @@ class Recording:
     """
 
     name = "recording"
-    needs_picture = True
+    sees = Sees.KEPT
 
     def __init__(self, path: Path, fps: float, policy: BackPressure) -> None:
         self._path = path

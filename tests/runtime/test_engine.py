@@ -10,7 +10,8 @@ from edge_us.inference.model import load_model
 from edge_us.phantom.clip import write_phantom_clip
 from edge_us.phantom.spec import PhantomSpec
 from edge_us.runtime.engine import divide, open_engine
-from edge_us.runtime.run import Run, open_engine_for
+from edge_us.runtime.networks import open_engine_for
+from edge_us.runtime.run import Run
 
 
 @pytest.fixture(scope="module")

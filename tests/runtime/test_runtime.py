@@ -18,8 +18,10 @@ from edge_us.runtime.analyser import Analyser, RegionPolicy
 from edge_us.runtime.ledger import Histogram, Ledger, RecentFps
 from edge_us.runtime.outputs import Outputs
 from edge_us.runtime.present import present
+from edge_us.runtime.restart import RestartBudget
 from edge_us.runtime.slot import Slot
 from edge_us.runtime.worker import InferenceWorker
+from edge_us.sinks.sink import Sees
 from edge_us.tracking.tracker import Tracker
 
 MS = 1_000_000
@@ -58,6 +60,14 @@ def analyser(detector: SlowDetector) -> Analyser:
     return Analyser(detector, None, RegionPolicy.FULL)
 
 
+def worker_on(detector: SlowDetector, *, most: int = 5, hang_s: float = 2.0) -> InferenceWorker:
+    """A worker that is restarted on the same detector."""
+    budget = RestartBudget(most)
+    return InferenceWorker(
+        analyser(detector), lambda _result, _stages: None, lambda *_: analyser(detector), budget, hang_s
+    )
+
+
 def test_the_newest_frame_wins_at_the_slot() -> None:
     slot = Slot()
     for index in range(3):
@@ -79,7 +89,7 @@ def test_closing_the_slot_wakes_whoever_waits() -> None:
 
 def test_the_worker_passes_over_frames_that_it_has_no_time_for() -> None:
     detector = SlowDetector(0.05)
-    worker = InferenceWorker(analyser(detector), lambda _result, _stages: None)
+    worker = worker_on(detector)
     try:
         for index in range(10):
             worker.offer(frame(index))
@@ -92,20 +102,99 @@ def test_the_worker_passes_over_frames_that_it_has_no_time_for() -> None:
     assert len(detector.looked_at) < 8
 
 
-def test_a_failing_network_is_a_reason_and_not_the_end() -> None:
+def test_a_failing_network_is_a_reason_and_is_begun_anew() -> None:
     detector = SlowDetector(error=ValueError("NaN"))
-    worker = InferenceWorker(analyser(detector), lambda _result, _stages: None)
+    worker = worker_on(detector)
     try:
         worker.offer(frame(0))
         newest, failure = worker.newest(0, time.monotonic_ns() + 2000 * MS)
-        assert (newest, failure) == (None, "ValueError: NaN")
+        assert (newest, failure) == (None, "ValueError: NaN; restarting")
         detector.error = None
-        worker.offer(frame(1))
-        newest, failure = worker.newest(1, time.monotonic_ns() + 2000 * MS)
+        newest, failure = look(worker, 1)
     finally:
         worker.close()
     assert newest is not None
     assert failure == ""
+    assert worker.restarts == {"error": 1}
+
+
+def look(worker: InferenceWorker, index: int, seconds: float = 3.0) -> tuple[FrameResult | None, str]:
+    """Offer a frame until it was looked at or the time is over."""
+    end = time.monotonic() + seconds
+    while True:
+        worker.offer(frame(index))
+        newest, failure = worker.newest(index, time.monotonic_ns() + 20 * MS)
+        done = newest is not None and newest.frame_index == index
+        if done or "off after" in failure or time.monotonic() > end:
+            return newest, failure
+
+
+def test_what_fails_again_and_again_stays_off_and_says_so() -> None:
+    detector = SlowDetector(error=RuntimeError("device lost"))
+    worker = worker_on(detector, most=3)
+    try:
+        _, failure = look(worker, 0)
+        assert failure == "RuntimeError: device lost; off after 3 restarts in 60 s"
+        detector.error = None
+        started = time.monotonic()
+        newest, failure = worker.newest(7, time.monotonic_ns() + 2000 * MS)
+        assert time.monotonic() - started < 0.5, "nobody waits for what is off"
+    finally:
+        worker.close()
+    assert newest is None
+    assert "device lost" in failure
+    assert len(detector.looked_at) == 4
+    assert worker.restarts == {"error": 3}
+
+
+def test_a_hanging_inference_is_left_alone_and_another_takes_over() -> None:
+    detector = SlowDetector(seconds=1.5)
+    worker = worker_on(detector, hang_s=0.2)
+    try:
+        worker.offer(frame(0))
+        failure, waited = "", []
+        while "hangs" not in failure:
+            started = time.monotonic()
+            newest, failure = worker.newest(0, time.monotonic_ns() + 40 * MS)
+            waited.append(time.monotonic() - started)
+        assert newest is None
+        assert failure == "inference hangs for more than 0.2 s; restarting"
+        assert max(waited) < 0.2, "the picture waits for one frame interval and no longer"
+        detector.seconds = 0.0
+        newest, failure = look(worker, 5)
+        assert newest is not None
+        assert (newest.frame_index, failure) == (5, "")
+        time.sleep(1.6)  # the first thread comes back with its old result
+        newest, _ = worker.newest(5, 0)
+        assert newest is not None
+        assert newest.frame_index == 5, "what a thread that hung still delivers is thrown away"
+    finally:
+        worker.close()
+    assert worker.restarts == {"hang": 1}
+
+
+def test_networks_that_cannot_be_had_again_use_up_the_budget() -> None:
+    detector = SlowDetector(error=RuntimeError("device lost"))
+
+    def gone(cause: str, hanging: bool, attempt: int) -> Analyser:
+        raise PipelineError(f"no device ({cause})", "")
+
+    worker = InferenceWorker(analyser(detector), lambda _result, _stages: None, gone, RestartBudget(2))
+    try:
+        _, failure = look(worker, 0)
+    finally:
+        worker.close()
+    assert failure.endswith("off after 2 restarts in 60 s")
+    assert "no device" in failure
+
+
+def test_the_restart_budget_refills_with_time_until_it_is_overdrawn() -> None:
+    budget = RestartBudget(2, 60.0)
+    second = 1000 * MS
+    assert [budget.take(at * second) for at in (0, 30, 61, 91)] == [True] * 4
+    assert budget.recent(100 * second) == 2
+    assert not budget.take(100 * second)
+    assert not budget.take(10_000 * second), "once overdrawn it stays so: what comes and goes is worse than what is off"
 
 
 @pytest.mark.parametrize(("age_ms", "state"), [(0, AiState.ON), (199, AiState.ON), (201, AiState.STALE)])
@@ -153,7 +242,7 @@ def test_fps_counts_shown_frames_from_the_first_to_the_last() -> None:
 
 class DyingSink:
     name = "dying"
-    needs_picture = True
+    sees = Sees.KEPT
     dropped = 0
 
     def __init__(self, lives: int) -> None:
@@ -172,10 +261,11 @@ def test_a_sink_that_dies_stops_alone() -> None:
     dying, healthy = DyingSink(2), DyingSink(99)
     outputs = Outputs([dying, healthy])
     for index in range(5):
-        outputs.write(frame(index), result(index), None)
+        outputs.write(frame(index), result(index), {})
     assert (dying.written, healthy.written) == (2, 5)
     assert [error.message for error in outputs.failures] == ["disk full"]
-    assert outputs.need_picture
+    assert outputs.wants(Sees.KEPT)
+    assert not outputs.wants(Sees.SCREEN)
 
 
 class StillDetector:

@@ -10,13 +10,14 @@ from typing import Any
 
 from edge_us.evaluate.bootstrap import RESAMPLES
 from edge_us.evaluate.observe import Progress
-from edge_us.evaluate.output import about_backend, about_bootstrap, about_model, write_text
+from edge_us.evaluate.output import about_backend, about_bootstrap, about_model
 from edge_us.evaluate.summary import Bootstrap
 from edge_us.evaluate.video.observe import Observation, observe_clip
 from edge_us.evaluate.video.sequences import Clip, Sequences, read_sequences
 from edge_us.evaluate.video.summary import clip_rows, metrics
 from edge_us.evaluate.video.tracks import HIT_IOU, HIT_SHARE, VISIBLE_SHARE
 from edge_us.inference.backend import BackendName, Precision
+from edge_us.page.html import write_text
 
 SCHEMA = "edge-us/video-evaluation/1"
 SCORE_FLOOR = 0.02
