@@ -21,6 +21,8 @@ class ExitCode(IntEnum):
     """Something failed while running: backend, encoder, disk, lost source."""
     MISSING = 6
     """A library or system package that this command needs is not installed."""
+    ACCURACY = 7
+    """A built model lost too much accuracy and was refused."""
     INTERRUPTED = 130
     """Stopped by Ctrl-C; everything shown until then is on disk."""
 
@@ -72,3 +74,9 @@ class MissingDependencyError(EdgeUsError):
     """A library or system package that is not installed."""
 
     exit_code = ExitCode.MISSING
+
+
+class AccuracyError(EdgeUsError):
+    """A built model that lost too much accuracy; the message has the numbers."""
+
+    exit_code = ExitCode.ACCURACY

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_us.errors import ModelError
+from edge_us.inference.backend import Precision
+from edge_us.inference.built import stored_precision
 from edge_us.inference.model import read_onnx
 from edge_us.inference.registry import ClassifierEntry, checked_file, find_classifier
 
@@ -31,6 +33,8 @@ class ClassifierModel:
         Probability from which a lesion counts as malignant in reports; nothing on the screen depends on it.
     licence, data_rights : str
         "unknown" for a user's own file.
+    stored : Precision
+        Precision that lies in the file.
     """
 
     name: str
@@ -43,6 +47,7 @@ class ClassifierModel:
     data_rights: str
     channels: int = 1
     is_grey: bool = True
+    stored: Precision = Precision.FP32
 
 
 def load_classifier(name_or_path: str) -> ClassifierModel:
@@ -59,7 +64,7 @@ def load_classifier(name_or_path: str) -> ClassifierModel:
 
 
 def _describe(path: Path, sha256: str, entry: ClassifierEntry | None) -> ClassifierModel:
-    inputs, outputs, _ = read_onnx(path)
+    inputs, outputs, metadata = read_onnx(path)
     shape = inputs[0] if len(inputs) == 1 else []
     square = len(shape) == 4 and shape[:2] == [1, 1] and isinstance(shape[2], int) and shape[2] == shape[3]
     if not square or [list(each) for each in outputs] != [[1, 1]]:
@@ -73,4 +78,5 @@ def _describe(path: Path, sha256: str, entry: ClassifierEntry | None) -> Classif
         threshold=DEFAULT_THRESHOLD if entry is None else entry.threshold,
         licence="unknown" if entry is None else entry.licence,
         data_rights="unknown" if entry is None else entry.data_rights,
+        stored=stored_precision(path, metadata),
     )

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 
 import typer
 
+from edge_us.cli.models_build import build_command
 from edge_us.errors import ExitCode
 
-models_app = typer.Typer(help="Shipped models.", no_args_is_help=True)
+models_app = typer.Typer(help="Shipped models, and files made from them.", no_args_is_help=True)
+models_app.command("build")(build_command)
 
 
 @models_app.command("list")
@@ -19,7 +21,8 @@ def list_command() -> None:
     for entry in list_models():
         mark = "*" if entry.is_default else " "
         width, height = entry.input_size
-        typer.echo(f"{mark} {entry.name}  {width}x{height}  {entry.licence}  {entry.summary}")
+        also = ", also int8" if entry.int8 else ""
+        typer.echo(f"{mark} {entry.name}  {width}x{height}  {entry.licence}  {entry.summary}{also}")
     for other in list_classifiers():
         typer.echo(f"  {other.name}  {other.side}x{other.side}  {other.licence}  {other.summary}")
 
@@ -43,6 +46,7 @@ def show_command(name: str = typer.Argument(..., help="Name of a shipped model, 
         "head": model.head.value,
         "classes": ", ".join(model.classes),
         "threshold": f"{model.threshold:g}, masks from {model.mask_threshold:g}",
+        "precision": model.stored.value,
         "classifier": model.classifier or "none",
         "licence": model.licence,
         "data rights": model.data_rights,

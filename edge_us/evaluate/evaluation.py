@@ -191,7 +191,7 @@ def observe_manifest(
     from edge_us.inference.model import load_model
     from edge_us.runtime.engine import open_engine
 
-    loaded = calibrated(load_model(model), calibration)
+    loaded = calibrated(load_model(model, precision), calibration)
     if threshold is not None:
         loaded = replace(loaded, threshold=threshold)
     chosen = choose_classifier(classifier, loaded, calibration)

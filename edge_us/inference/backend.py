@@ -91,6 +91,11 @@ class Network(Protocol):
         """Whether it takes grey pictures, whatever its channels."""
         ...
 
+    @property
+    def stored(self) -> Precision:
+        """Precision that lies in the file: FP32, FP16 (cast) or INT8 (Q/DQ)."""
+        ...
+
 
 class Lane(ABC):
     """One inference at a time on a compiled network; the lanes of a backend run beside each other."""

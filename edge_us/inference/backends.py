@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from edge_us.inference.backend import Network
 
 
+_BUILD_HINT = "Make an int8 file first: edge-us models build MODEL --precision int8 …, or use --precision auto."
+
+
 @dataclass(frozen=True, slots=True)
 class Machine:
     """What matters of a machine for the choice.
@@ -40,12 +43,16 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A backend, a precision, and the sentences that explain them."""
+    """A backend, a precision, and the sentences that explain them.
+
+    ``floats`` is the arithmetic of what a quantised network leaves unquantised; None where all is in ``precision``.
+    """
 
     name: BackendName
     precision: Precision
     device: str
     reasons: tuple[str, ...]
+    floats: Precision | None = None
 
 
 def probe_machine() -> Machine:
@@ -59,8 +66,20 @@ def probe_machine() -> Machine:
     return Machine(platform.machine(), _version("openvino"), _version("onnxruntime"), frozenset(native))
 
 
-def choose_backend(machine: Machine, name: BackendName, precision: Precision) -> Choice:
+def choose_backend(
+    machine: Machine, name: BackendName, precision: Precision, stored: Precision = Precision.FP32
+) -> Choice:
     """Pick backend and precision; never silently slower or less precise than asked for.
+
+    Parameters
+    ----------
+    machine : Machine
+    name : BackendName
+    precision : Precision
+        As the user asked for it.
+    stored : Precision
+        What lies in the file. A quantised file is computed in int8 and in nothing else: its weights are
+        rounded for good.
 
     Raises
     ------
@@ -71,17 +90,17 @@ def choose_backend(machine: Machine, name: BackendName, precision: Precision) ->
     """
     if name is BackendName.AUTO:
         if machine.openvino is not None:
-            return _openvino(machine, precision, ("OpenVINO is the fastest backend on CPUs",))
+            return _openvino(machine, precision, stored, ("OpenVINO is the fastest backend on CPUs",))
         if machine.onnxruntime is not None:
-            return _onnxruntime(precision, ("OpenVINO is not installed",))
+            return _onnxruntime(precision, stored, ("OpenVINO is not installed",))
         raise MissingDependencyError("no inference backend is installed", "pip install openvino")
     if name is BackendName.OPENVINO:
         if machine.openvino is None:
             raise MissingDependencyError("OpenVINO is not installed", "pip install openvino")
-        return _openvino(machine, precision, ("it was asked for",))
+        return _openvino(machine, precision, stored, ("it was asked for",))
     if machine.onnxruntime is None:
         raise MissingDependencyError("ONNX Runtime is not installed", "pip install onnxruntime")
-    return _onnxruntime(precision, ("it was asked for",))
+    return _onnxruntime(precision, stored, ("it was asked for",))
 
 
 def open_backend(
@@ -96,27 +115,32 @@ def open_backend(
     With ``auto``, a graph that OpenVINO cannot compile goes to ONNX Runtime; asked for by name it is a `ModelError`.
     """
     machine = probe_machine()
-    choice = choose_backend(machine, name, precision)
+    choice = choose_backend(machine, name, precision, model.stored)
     if choice.name is BackendName.ONNXRUNTIME:
-        return _open_onnxruntime(model, threads, concurrency.lanes)
+        return _open_onnxruntime(model, choice.precision, threads, concurrency.lanes)
     from edge_us.inference.openvino_backend import OpenVinoBackend
 
     try:
-        return OpenVinoBackend(model, choice.precision, threads, concurrency)
+        return OpenVinoBackend(model, choice.precision, threads, concurrency, choice.floats)
     except ModelError:
-        fp32_will_do = precision in (Precision.AUTO, Precision.FP32)
-        if name is not BackendName.AUTO or machine.onnxruntime is None or not fp32_will_do:
+        computed = Precision.INT8 if model.stored is Precision.INT8 else Precision.FP32
+        if name is not BackendName.AUTO or machine.onnxruntime is None or precision not in (Precision.AUTO, computed):
             raise
-        return _open_onnxruntime(model, threads, concurrency.lanes)
+        return _open_onnxruntime(model, computed, threads, concurrency.lanes)
 
 
-def _open_onnxruntime(model: Network, threads: int | None, lanes: int) -> Backend:
+def _open_onnxruntime(model: Network, precision: Precision, threads: int | None, lanes: int) -> Backend:
     from edge_us.inference.onnxruntime_backend import OnnxRuntimeBackend
 
-    return OnnxRuntimeBackend(model, threads, lanes)
+    return OnnxRuntimeBackend(model, threads, lanes, precision)
 
 
-def _openvino(machine: Machine, precision: Precision, reasons: tuple[str, ...]) -> Choice:
+def _openvino(machine: Machine, precision: Precision, stored: Precision, reasons: tuple[str, ...]) -> Choice:
+    if stored is Precision.INT8:
+        _check_quantised(precision)
+        floats = Precision.BF16 if Precision.BF16 in machine.native else Precision.FP32
+        why = f"the file is quantised; what is not quantised in it is computed in {floats.value}"
+        return Choice(BackendName.OPENVINO, Precision.INT8, "CPU", (*reasons, why), floats)
     if precision is Precision.AUTO:
         if Precision.BF16 in machine.native:
             why = "the CPU has native bf16, which agrees with fp32 (tests/inference) and is faster"
@@ -127,17 +151,32 @@ def _openvino(machine: Machine, precision: Precision, reasons: tuple[str, ...]) 
         raise UsageError("this CPU has no native bf16", "Use --precision fp32 or auto.")
     if precision not in (Precision.FP32, Precision.BF16):
         raise UsageError(
-            f"OpenVINO on a CPU computes in fp32 or bf16, not {precision.value}", "Use --precision fp32, bf16 or auto."
+            f"OpenVINO on a CPU computes this file in fp32 or bf16, not {precision.value}",
+            _BUILD_HINT if precision is Precision.INT8 else "Use --precision fp32, bf16 or auto.",
         )
     return Choice(BackendName.OPENVINO, precision, "CPU", (*reasons, f"{precision.value} was asked for"))
 
 
-def _onnxruntime(precision: Precision, reasons: tuple[str, ...]) -> Choice:
+def _onnxruntime(precision: Precision, stored: Precision, reasons: tuple[str, ...]) -> Choice:
+    if stored is Precision.INT8:
+        _check_quantised(precision)
+        return Choice(
+            BackendName.ONNXRUNTIME, Precision.INT8, "CPU", (*reasons, "the file is quantised"), Precision.FP32
+        )
     if precision not in (Precision.AUTO, Precision.FP32):
         raise UsageError(
-            f"ONNX Runtime on a CPU computes in fp32, not {precision.value}", "Use --precision fp32 or auto."
+            f"ONNX Runtime on a CPU computes this file in fp32, not {precision.value}",
+            _BUILD_HINT if precision is Precision.INT8 else "Use --precision fp32 or auto.",
         )
     return Choice(BackendName.ONNXRUNTIME, Precision.FP32, "CPU", (*reasons, "it computes in fp32"))
+
+
+def _check_quantised(precision: Precision) -> None:
+    if precision not in (Precision.AUTO, Precision.INT8):
+        raise UsageError(
+            f"the model's file is quantised: it is computed in int8, not {precision.value}",
+            "Use --precision int8 or auto, or the file that it was made from.",
+        )
 
 
 def _version(package: str) -> str | None:

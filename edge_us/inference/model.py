@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from edge_us.errors import ModelError
+from edge_us.inference.backend import Precision
+from edge_us.inference.built import inherited, stored_precision
 from edge_us.inference.decode import HeadLayout
 from edge_us.inference.registry import Entry, checked_file, find_entry
 
@@ -47,6 +49,8 @@ class Model:
         Name of the shipped classifier that goes with it.
     licence, data_rights : str
         As the manifest says; "unknown" for a user's own file.
+    stored : Precision
+        Precision that lies in the file: FP32, FP16 (cast) or INT8 (Q/DQ).
     """
 
     name: str
@@ -64,16 +68,20 @@ class Model:
     score_temperature: float = 1.0
     mask_threshold: float = 0.5
     classifier: str | None = None
+    stored: Precision = Precision.FP32
 
 
-def load_model(name_or_path: str) -> Model:
+def load_model(name_or_path: str, precision: Precision = Precision.AUTO) -> Model:
     """Find, check and describe a model.
 
     Parameters
     ----------
     name_or_path : str
         Name of a shipped model (``default`` for the manifest's default), or the path of an ONNX file. A shipped model
-        must have the sha256 of the manifest; the hash of a user's file is recorded as it is.
+        must have the sha256 of the manifest; the hash of a user's file is recorded as it is. A file that
+        `edge-us models build` made from another keeps its threshold, classifier and rights.
+    precision : Precision
+        INT8 takes a shipped model's quantised file, where it has one.
 
     Raises
     ------
@@ -81,6 +89,8 @@ def load_model(name_or_path: str) -> Model:
         Unknown name, missing or corrupt file, or not a YOLO segmentation network; the message says what is missing.
     """
     entry = find_entry(name_or_path)
+    if entry is not None and precision is Precision.INT8:
+        entry = entry.quantised()
     path, sha256 = checked_file(name_or_path, entry, "model")
     return _describe(path, sha256, entry)
 
@@ -105,21 +115,23 @@ def _describe(path: Path, sha256: str, entry: Entry | None) -> Model:
     head, prototype_output, count = _layout(path, outputs, None if classes is None else len(classes))
     if classes is None:
         classes = tuple(f"class {number}" for number in range(count))
+    known = entry or inherited(path, metadata)
     return Model(
         name=path.stem if entry is None else entry.name,
         path=path,
         sha256=sha256,
         input_size=(int(shape[3]), int(shape[2])),
         channels=int(shape[1]),
-        is_grey=entry.is_grey if entry is not None else shape[1] == 1,
+        is_grey=shape[1] == 1 if known is None else known.is_grey,
         classes=classes,
         head=head,
         prototype_output=prototype_output,
-        threshold=DEFAULT_THRESHOLD if entry is None else entry.threshold,
-        licence="unknown" if entry is None else entry.licence,
-        data_rights="unknown" if entry is None else entry.data_rights,
-        mask_threshold=0.5 if entry is None else entry.mask_threshold,
-        classifier=None if entry is None else entry.classifier,
+        threshold=DEFAULT_THRESHOLD if known is None else known.threshold,
+        licence="unknown" if known is None else known.licence,
+        data_rights="unknown" if known is None else known.data_rights,
+        mask_threshold=0.5 if known is None else known.mask_threshold,
+        classifier=None if known is None else known.classifier,
+        stored=stored_precision(path, metadata),
     )
 
 

@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_us.errors import ModelError
-from edge_us.inference.backend import BackendInfo, Lane
+from edge_us.inference.backend import BackendInfo, Lane, Precision
 
 if TYPE_CHECKING:
     from edge_us.inference.backend import Network
 
 
 class OnnxRuntimeBackend:
-    """A network run by ONNX Runtime's CPU provider in the precision of the file (FP32).
+    """A network run by ONNX Runtime's CPU provider: Q/DQ files in int8, all others in fp32.
 
     Parameters
     ----------
@@ -28,9 +28,13 @@ class OnnxRuntimeBackend:
         Inference threads; None leaves it to ONNX Runtime (all physical cores).
     lanes : int
         Each computes when it is waited for, on all threads: as a fallback it need not overlap.
+    precision : Precision
+        FP32, or INT8 for a quantised file: follows from the file, and is what is reported.
     """
 
-    def __init__(self, model: Network, threads: int | None = None, lanes: int = 1) -> None:
+    def __init__(
+        self, model: Network, threads: int | None = None, lanes: int = 1, precision: Precision = Precision.FP32
+    ) -> None:
         import onnxruntime as ort
 
         options = ort.SessionOptions()
@@ -46,7 +50,7 @@ class OnnxRuntimeBackend:
                 f"ONNX Runtime cannot load {model.path}: {first}", "Check the file with `edge-us models show`."
             ) from None
         self.lanes = [_OnnxRuntimeLane(session, model) for _ in range(lanes)]
-        self.info = BackendInfo("onnxruntime", "fp32", f"CPU (ONNX Runtime {ort.__version__})")
+        self.info = BackendInfo("onnxruntime", precision.value, f"CPU (ONNX Runtime {ort.__version__})")
 
     def close(self) -> None:
         """Nothing to release beyond the object itself."""
@@ -61,13 +65,27 @@ class _OnnxRuntimeLane(Lane):
         self._input = np.empty((1, model.channels, height, width), np.float32)
 
     def start(self, image: NDArray[np.uint8]) -> None:
-        scale = np.float32(1 / 255)
-        if self._grey:
-            np.multiply(image, scale, out=self._input[0, 0], casting="unsafe")
-            self._input[0, 1:] = self._input[0, 0]
-        else:
-            np.multiply(image[..., ::-1].transpose(2, 0, 1), scale, out=self._input[0], casting="unsafe")
+        fill_input(image, self._input, self._grey)
 
     def wait(self) -> tuple[NDArray[np.float32], ...]:
         heads = self._session.run(None, {self._name: self._input})
         return tuple(np.asarray(head, np.float32) for head in heads)
+
+
+def fill_input(image: NDArray[np.uint8], out: NDArray[np.float32], grey: bool) -> None:
+    """Write a letterboxed picture into the network's input; calibration sees the very same numbers.
+
+    Parameters
+    ----------
+    image : ndarray of uint8, shape (height, width) or (height, width, 3)
+        Grey, or BGR.
+    out : ndarray of float32, shape (1, channels, height, width)
+        Filled with 0..1, colour as RGB, grey repeated on every channel.
+    grey : bool
+    """
+    scale = np.float32(1 / 255)
+    if grey:
+        np.multiply(image, scale, out=out[0, 0], casting="unsafe")
+        out[0, 1:] = out[0, 0]
+    else:
+        np.multiply(image[..., ::-1].transpose(2, 0, 1), scale, out=out[0], casting="unsafe")

@@ -31,10 +31,12 @@ class OpenVinoBackend:
     ----------
     model : Network
     precision : Precision
-        FP32 or BF16: arithmetic of the compiled graph.
+        FP32 or BF16: arithmetic of the compiled graph; INT8 for a quantised file, whose Q/DQ pairs become int8 kernels.
     threads : int or None
         Inference threads of all streams together; None leaves it to OpenVINO (all physical cores).
     concurrency : Concurrency
+    floats : Precision, optional
+        For a quantised file the arithmetic of what is not quantised: FP32 or BF16.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class OpenVinoBackend:
         precision: Precision,
         threads: int | None = None,
         concurrency: Concurrency = ONE_AT_A_TIME,
+        floats: Precision | None = None,
     ) -> None:
         import openvino as ov
 
@@ -50,7 +53,7 @@ class OpenVinoBackend:
         config: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY" if concurrency.streams == 1 else "THROUGHPUT",
             "NUM_STREAMS": str(concurrency.streams),
-            "INFERENCE_PRECISION_HINT": _HINTS[precision],
+            "INFERENCE_PRECISION_HINT": _HINTS[floats or precision],
         }
         if threads is not None:
             config["INFERENCE_NUM_THREADS"] = str(threads)
@@ -63,7 +66,9 @@ class OpenVinoBackend:
                 f"OpenVINO cannot compile {model.path}: {first}", "Use --backend onnxruntime for this model."
             ) from None
         self.lanes = [_OpenVinoLane(self._compiled) for _ in range(concurrency.lanes)]
-        self.info = BackendInfo("openvino", precision.value, f"CPU (OpenVINO {ov.__version__.split('-')[0]})")
+        rest = "" if floats is None else f", {floats.value} where not quantised"
+        device = f"CPU (OpenVINO {ov.__version__.split('-')[0]}{rest})"
+        self.info = BackendInfo("openvino", precision.value, device)
 
     def close(self) -> None:
         """Release the network."""

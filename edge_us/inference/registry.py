@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,14 @@ from edge_us.errors import ModelError
 from edge_us.resources import data_root
 
 DEFAULT_NAME = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Quantised:
+    """The int8 file of a model; `path` need not exist."""
+
+    path: Path
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +38,11 @@ class Entry:
     is_default: bool
     mask_threshold: float
     classifier: str | None
+    int8: Quantised | None = None
+
+    def quantised(self) -> Entry:
+        """The entry with its quantised file; itself where it has none."""
+        return self if self.int8 is None else replace(self, path=self.int8.path, sha256=self.int8.sha256)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +90,10 @@ def find_entry(name: str) -> Entry | None:
 
 
 def verify_models() -> tuple[tuple[str, str], ...]:
-    """For every model and classifier its name and ``ok``, ``missing`` or ``sha256 differs``."""
-    return tuple((entry.name, _state(entry)) for entry in _everything())
+    """For every shipped file the model's or classifier's name and ``ok``, ``missing`` or ``sha256 differs``."""
+    states = [(entry.name, _state(entry)) for entry in _everything()]
+    quantised = [(f"{entry.name} int8", _state(entry.quantised())) for entry in list_models() if entry.int8]
+    return (*states, *quantised)
 
 
 def checked_file(name_or_path: str, entry: Entry | ClassifierEntry | None, what: str) -> tuple[Path, str]:
@@ -136,6 +151,7 @@ def _state(entry: Entry | ClassifierEntry) -> str:
 
 def _entry(name: str, table: dict[str, Any], folder: Path, default: str) -> Entry:
     width, height = table["input_size"]
+    int8 = table.get("int8")
     return Entry(
         name=name,
         path=folder / table["file"],
@@ -149,6 +165,7 @@ def _entry(name: str, table: dict[str, Any], folder: Path, default: str) -> Entr
         is_default=name == default,
         mask_threshold=float(table.get("mask_threshold", 0.5)),
         classifier=table.get("classifier"),
+        int8=None if int8 is None else Quantised(folder / int8["file"], int8["sha256"]),
     )
 
 

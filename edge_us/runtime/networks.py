@@ -89,7 +89,9 @@ class Networks:
                 cause = error.message
             else:
                 return
-        other = {"backend": OTHER_CPU.get(failed, BackendName.OPENVINO), "precision": Precision.AUTO}
+        # Int8 is another file of the model, and every CPU backend computes it; other precisions are a backend's own.
+        precision = Precision.INT8 if self._config.precision is Precision.INT8 else Precision.AUTO
+        other = {"backend": OTHER_CPU.get(failed, BackendName.OPENVINO), "precision": precision}
         self._config = self._config.model_copy(update=other)
         self._own = self._engine = open_engine_for(self._config)
         info = self._engine.info
@@ -113,7 +115,7 @@ def open_engine_for(config: RunConfig, sources: int = 1, waits: bool | None = No
     from edge_us.inference.model import load_model
     from edge_us.runtime.engine import open_engine
 
-    model = calibrated(load_model(config.model), config.calibration)
+    model = calibrated(load_model(config.model, config.precision), config.calibration)
     if config.min_score is not None:
         model = replace(model, threshold=config.min_score)
     if waits is None:

@@ -3,7 +3,8 @@
 Usage::
 
     edge-us evaluate MANIFEST.csv --split val --model NAME --precision fp32 --report models/metrics/NAME-val.json
-    ... (test in fp32 and bf16, --video on quiet clips and synthetic sweeps, other data sets left out)
+    ... (test in fp32 and bf16, both splits in int8 where the model has such a file, --video on quiet clips and
+    synthetic sweeps, other data sets left out)
     python models/recipes/card.py NAME
 
 Everything between the two marks in ``models/cards/NAME.md`` is replaced; the words around them are written by hand.
@@ -41,7 +42,7 @@ def card_with_numbers(card: str, reports: Mapping[str, Report]) -> str:
         With both marks.
     reports : mapping
         Evaluation reports by what follows the model's name in their file names: ``val``, ``test``, ``test-bf16``,
-        ``quiet``, ``sweeps``, ``unseen-DATASET``.
+        ``val-int8``, ``test-int8``, ``quiet``, ``sweeps``, ``unseen-DATASET``.
     """
     before, _, rest = card.partition(BEGIN)
     _, found, after = rest.partition(END)
@@ -71,8 +72,10 @@ def _lines(reports: Mapping[str, Report]) -> Iterator[str]:
         yield from ("", "### test, by stratum", "", *_strata(reports["test"]))
         if reports["test"]["classification"] is not None:
             yield from ("", "### malignancy, on detected lesions of test", "", *_malignancy(reports["test"]))
-    if "test-bf16" in reports and "test" in reports:
-        yield from ("", "### reduced precision, test", "", *_precision(reports["test"], reports["test-bf16"]))
+    for split in ("test", "val"):
+        reduced = [reports[f"{split}-{name}"] for name in ("bf16", "int8") if f"{split}-{name}" in reports]
+        if split in reports and reduced:
+            yield from ("", f"### reduced precision, {split}", "", *_precision(reports[split], *reduced))
     unseen = {key.removeprefix("unseen-"): value for key, value in reports.items() if key.startswith("unseen-")}
     if unseen:
         yield from ("", "### a data set that was never trained on", "", *_unseen(unseen))
@@ -136,14 +139,15 @@ def _malignancy(report: Report) -> Iterator[str]:
     yield f"| **pooled**, {found['lesions']} lesions | " + " | ".join(_text(found[key]) for key in keys) + " |"
 
 
-def _precision(full: Report, reduced: Report) -> Iterator[str]:
-    yield from _head("precision", "AP50", "Dice", "sensitivity", "normals quiet")
-    for report in (full, reduced):
+def _precision(*reports: Report) -> Iterator[str]:
+    yield from _head("precision", "AP50", "Dice", "sensitivity", "false findings per image", "normals quiet")
+    for report in reports:
         point = report["operating_point"]
         cells = (
             report["detection"]["ap50"],
             report["segmentation"]["dice_mean"],
             point["sensitivity"],
+            point["false_positives_per_image"],
             report["normals"]["specificity"],
         )
         yield f"| {report['backend']['precision']} | " + " | ".join(_text(cell) for cell in cells) + " |"

@@ -116,6 +116,35 @@ def test_a_precision_that_cannot_be_had_is_an_error_and_never_another_precision(
         choose_backend(BF16, BackendName.ONNXRUNTIME, Precision.BF16)
 
 
+def test_a_quantised_file_is_computed_in_int8_and_the_rest_in_the_fastest_float() -> None:
+    for precision in (Precision.AUTO, Precision.INT8):
+        for machine, rest in ((BF16, Precision.BF16), (PLAIN, Precision.FP32)):
+            choice = choose_backend(machine, BackendName.OPENVINO, precision, Precision.INT8)
+            assert (choice.precision, choice.floats) == (Precision.INT8, rest)
+        other = choose_backend(BF16, BackendName.ONNXRUNTIME, precision, Precision.INT8)
+        assert (other.precision, other.floats) == (Precision.INT8, Precision.FP32)
+    for backend in (BackendName.OPENVINO, BackendName.ONNXRUNTIME):
+        with pytest.raises(UsageError, match="computed in int8, not fp32"):
+            choose_backend(BF16, backend, Precision.FP32, Precision.INT8)
+
+
+def test_precision_int8_takes_the_shipped_int8_file_and_no_other_precision_does() -> None:
+    entry = next(entry for entry in list_models() if entry.int8 is not None)
+    assert entry.int8 is not None
+    quantised = load_model(entry.name, Precision.INT8)
+    assert (quantised.sha256, quantised.stored, quantised.name) == (entry.int8.sha256, Precision.INT8, entry.name)
+    for precision in Precision:
+        if precision is not Precision.INT8:
+            assert load_model(entry.name, precision).sha256 == entry.sha256
+
+
+def test_a_model_without_an_int8_file_says_how_to_make_one() -> None:
+    entry = next(entry for entry in list_models() if entry.int8 is None)
+    with pytest.raises(UsageError, match="not int8") as caught:
+        open_backend(load_model(entry.name, Precision.INT8), BackendName.OPENVINO, Precision.INT8)
+    assert "edge-us models build" in caught.value.hint
+
+
 def test_without_any_backend_the_hint_says_what_to_install() -> None:
     with pytest.raises(MissingDependencyError) as caught:
         choose_backend(Machine("x86_64", None, None, PLAIN.native), BackendName.AUTO, Precision.AUTO)

@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from edge_us.builder.ranges import read_cache
+from edge_us.builder.record import BuildRecord
 from edge_us.evaluate.video.sequences import read_sequences
+from edge_us.inference.backend import Precision
+from edge_us.inference.model import load_model
 from edge_us.inference.registry import list_models
 from tests.conftest import REPOSITORY
 from tests.recipes.recipes import card, quiet_clips
@@ -31,9 +35,40 @@ def test_the_cards_say_what_was_measured() -> None:
 def test_reduced_precision_loses_at_most_half_a_point() -> None:
     for entry in list_models():
         reports = card.read_reports(entry.name, REPOSITORY / "models" / "metrics")
-        full, reduced = reports["test"], reports["test-bf16"]
-        for part, name in (("segmentation", "dice_mean"), ("operating_point", "sensitivity")):
-            assert reduced[part][name]["value"] >= full[part][name]["value"] - 0.005, entry.name
+        pairs = [("test", "test-bf16")]
+        if entry.int8 is not None:
+            # Int8 is gated on val; what it does on test is measured, and stands on the card whatever it is.
+            pairs.append(("val", "val-int8"))
+            assert (
+                reports["val-int8"]["model"]["sha256"] == reports["test-int8"]["model"]["sha256"] == entry.int8.sha256
+            )
+        for before, after in pairs:
+            full, reduced = reports[before], reports[after]
+            assert full["manifest"] == reduced["manifest"]
+            assert after.endswith(reduced["backend"]["precision"])
+            for part, name in (("segmentation", "dice_mean"), ("operating_point", "sensitivity")):
+                assert reduced[part][name]["value"] >= full[part][name]["value"] - 0.005, (entry.name, after)
+
+
+def test_a_shipped_int8_file_says_what_it_was_made_from() -> None:
+    """The record, the cache of ranges, the manifest and the file's own metadata are about one file."""
+    for entry in list_models():
+        if entry.int8 is None:
+            continue
+        record = BuildRecord.model_validate_json(entry.int8.path.with_suffix(".json").read_bytes())
+        cache = read_cache(REPOSITORY / "calibration" / "int8" / f"{entry.name}.json")
+        assert (record.sha256, record.source.sha256) == (entry.int8.sha256, entry.sha256)
+        assert record.calibration is not None
+        assert record.calibration.cache_sha256 == cache.sha256()
+        assert cache.model_sha256 == entry.sha256
+        assert cache.pictures.split == "train", "never calibrated on what it is judged by"
+        assert record.gate is not None
+        assert record.gate.passed
+        assert record.gate.split == "val"
+        shipped = load_model(entry.name, Precision.INT8)
+        copied = load_model(str(entry.int8.path))
+        for field in ("threshold", "mask_threshold", "is_grey", "classes", "classifier", "licence", "data_rights"):
+            assert getattr(copied, field) == getattr(shipped, field), field
 
 
 def test_a_card_without_its_marks_is_refused() -> None:
@@ -60,7 +95,11 @@ def test_a_folder_without_clips_is_an_error(tmp_path: Path) -> None:
 def test_the_manifest_repeats_what_was_measured() -> None:
     content = tomllib.loads((REPOSITORY / "models" / "manifest.toml").read_text(encoding="utf-8"))
     for name, table in content["models"].items():
-        for split, numbers in table["metrics"].items():
+        quantised = table.get("int8", {}).get("metrics", {})
+        for split, numbers in (
+            *table["metrics"].items(),
+            *((f"{key}-int8", value) for key, value in quantised.items()),
+        ):
             report = card.read_reports(name, REPOSITORY / "models" / "metrics")[split]
             point = report["operating_point"]
             measured = {

@@ -4,8 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge_us.classify.choose import choose_classifier
 from edge_us.config import Mode, load_config
-from edge_us.inference.backend import Concurrency
+from edge_us.inference.backend import Concurrency, Precision
 from edge_us.inference.model import load_model
 from edge_us.phantom.clip import write_phantom_clip
 from edge_us.phantom.spec import PhantomSpec
@@ -53,6 +54,15 @@ def test_lanes_on_their_way_at_the_same_time_give_what_one_alone_gives() -> None
     for one, other in zip(alone, together, strict=True):
         for head, same in zip(one, other, strict=True):
             np.testing.assert_array_equal(head, same)
+
+
+def test_int8_is_the_detectors_and_the_classifier_keeps_a_precision_of_its_own() -> None:
+    model = load_model("lesion-fast", Precision.INT8)
+    classifier = choose_classifier("auto", model)
+    assert classifier is not None
+    with closing(open_engine(model, classifier, precision=Precision.INT8)) as engine:
+        assert engine.info.precision == "int8"
+        assert engine.share().classifier is not None
 
 
 def test_closing_an_engine_with_work_on_its_way_waits_for_it() -> None:

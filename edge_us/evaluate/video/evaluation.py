@@ -93,7 +93,7 @@ def evaluate_video(
     from edge_us.runtime.engine import open_engine
 
     rows = read_sequences(manifest, split)
-    loaded = calibrated(load_model(model), calibration)
+    loaded = calibrated(load_model(model, precision), calibration)
     if threshold is not None:
         loaded = replace(loaded, threshold=threshold)
     config = load_config({"source": "clips", "region": region}, environment={})
