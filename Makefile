@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint typecheck unit resolve wheel train-env peers-env bench bench-compare clean
+.PHONY: demo test lint typecheck unit resolve wheel train-env peers-env bench bench-compare fuzz clean
 
 demo: $(STAMP)
 	$(BIN)/edge-us demo --out out/demo
@@ -51,6 +51,14 @@ bench-compare: $(STAMP)
 		--benchmark-columns=min,median,rounds --benchmark-json=out/suite-new.json
 	$(BIN)/python bench/slim.py out/suite-new.json
 	$(BIN)/python bench/compare_suite.py $(BASE) out/suite-new.json
+
+# Every target gets 100,000 inputs or 30 minutes, whichever is first. Coverage guides it where atheris can be installed.
+TARGET := all
+SEED := 1
+
+fuzz: $(STAMP)
+	-$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[fuzz]"
+	$(BIN)/python -m fuzz.run --target $(TARGET) --inputs 100000 --minutes 30 --seed $(SEED)
 
 # torch and ultralytics (which brings its own OpenCV) live in an environment of their own.
 train-env: .venv-train/.installed

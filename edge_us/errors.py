@@ -72,3 +72,9 @@ class MissingDependencyError(EdgeUsError):
     """A library or system package that is not installed."""
 
     exit_code = ExitCode.MISSING
+
+
+def one_line(error: BaseException, *, last: bool = False) -> str:
+    """What a foreign error says, in one line of at most 200 characters: its first line, or its last."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[-1 if last else 0][:200]
