@@ -73,13 +73,17 @@ class Run:
     def __iter__(self) -> Iterator[tuple[Frame, FrameResult]]:
         from edge_us.capture.open import open_source
         from edge_us.runtime.build import build_analyser, build_outputs, check_outputs
+        from edge_us.runtime.probing import probing
 
         config = self.config
         check_outputs(config)
         with ExitStack() as stack:
+            # The child opens the file while this process compiles the networks.
+            probe = stack.enter_context(probing(config))
             engine = self._engine
             if engine is None:
                 engine = stack.enter_context(closing(open_engine_for(config)))
+            probe.result()
             with open_source(
                 config.source,
                 connect_timeout_s=config.connect_timeout_s,
@@ -245,7 +249,9 @@ def open_engine_for(config: RunConfig, sources: int = 1, waits: bool | None = No
     from edge_us.classify.choose import choose_classifier
     from edge_us.inference.model import load_model
     from edge_us.runtime.engine import open_engine
+    from edge_us.runtime.probing import check_networks
 
+    check_networks(config)
     model = calibrated(load_model(config.model), config.calibration)
     if config.min_score is not None:
         model = replace(model, threshold=config.min_score)
