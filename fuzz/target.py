@@ -22,9 +22,12 @@ class Target:
         Words of the format, put in and looked for by the mutations.
     limit_s : float
         An input that takes longer hangs.
+    limit_bytes : int
+        Growth of resident memory over one input that is a failure.
     """
 
     seeds: Callable[[Path], list[bytes]]
     check: Callable[[bytes, Path], None]
     tokens: tuple[bytes, ...] = ()
     limit_s: float = 5.0
+    limit_bytes: int = 1 << 30

@@ -21,9 +21,6 @@ from fuzz.mutate import MAX_BYTES, mutant, mutate
 from fuzz.state import State
 from fuzz.target import Target
 
-MEMORY_LIMIT = 1 << 30
-"""Growth of resident memory over one input that is a failure, in bytes."""
-
 
 class Worker:
     """Runs inputs and tells what came of them.
@@ -73,7 +70,7 @@ class Worker:
                 data, "traceback", _signature(error), "".join(line[:600] for line in traceback.format_exception(error))
             )
         grown = _memory()[1] - before
-        if grown > MEMORY_LIMIT:
+        if grown > self._target.limit_bytes:
             self._tell(data, "memory", "memory", f"resident memory grew by {grown >> 20} MiB")
         state.peak_bytes = max(state.peak_bytes, grown)
         state.done += 1
