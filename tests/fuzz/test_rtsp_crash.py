@@ -13,7 +13,7 @@ CLIENT = """
 import pathlib
 from edge_us.errors import EdgeUsError
 from fuzz.targets import rtsp
-answers = [b"RTSP/1.0 200 OK\\r\\nCSeq: {cseq}\\r\\nPublic: OPTIONS, DESCRIBE\\r\\n\\r\\n",
+answers = [b"RTSP/1.0 200 OK\\r\\nCSeq: {cseq}\\r\\nPublic: DESCRIBE, SETUP, PLAY\\r\\n\\r\\n",
            b"RTSP/1.0 401 Unauthorized\\r\\nCSeq: {cseq}\\r\\nWWW-Authenticate: Digest\\r\\n\\r\\n"]
 try:
     rtsp.check(rtsp.BETWEEN.join(answers), pathlib.Path())
