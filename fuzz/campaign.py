@@ -148,7 +148,12 @@ class Campaign:
                 [sys.executable, "-m", "fuzz.worker", json.dumps(request)],
                 stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=environment, cwd=REPOSITORY,
             )  # fmt: skip
-            verdict = self._watch(process, state, until, folder)
+            try:
+                verdict = self._watch(process, state, until, folder)
+            finally:
+                if process.poll() is None:
+                    process.kill()
+                    process.wait()
         self._settle(state, process.returncode, verdict, folder)
 
     def _watch(self, process: subprocess.Popen[bytes], state: State, until: float, folder: Path) -> str:

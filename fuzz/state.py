@@ -50,9 +50,8 @@ class State:
 
     def store(self) -> None:
         """Write everything but the input."""
-        _FORMAT.pack_into(
-            self._map,
-            0,
+        # Not `pack_into`, which fills the place with zeros first: the reader may look at any time.
+        self._map[: _FORMAT.size] = _FORMAT.pack(
             self.done,
             self.accepted,
             self.refused,
