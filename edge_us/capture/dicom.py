@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from edge_us.capture.dicom_frames import FrameIndex, index_encapsulated, index_extended, index_native
 from edge_us.capture.dicom_header import TAGS, frame_times_ns, geometry
 from edge_us.capture.dicom_limits import HINT, MAX_FRAMES, HeaderFile, check_lengths
+from edge_us.capture.picture_size import is_too_large
 from edge_us.capture.sequence import MAX_FRAME_PIXELS, Decoded, SequenceSource
 from edge_us.capture.source import Source, SourceInfo, SourceKind
 from edge_us.errors import EdgeUsError, InputError, MissingDependencyError
@@ -229,6 +230,8 @@ def _decode_frame(dicom: DicomFile, convert: Converter, encoded: bytes) -> NDArr
     from pydicom.pixels import get_decoder
     from pydicom.pixels.utils import as_pixel_options
 
+    if dicom.syntax.is_encapsulated and is_too_large(encoded):
+        raise ValueError("the encoded picture is larger than any screen")
     options = as_pixel_options(dicom.header, number_of_frames=1, pixel_keyword="PixelData", pixel_vr="OW")
     options.pop("extended_offsets", None)
     source = encapsulate([encoded], has_bot=False) if dicom.syntax.is_encapsulated else encoded

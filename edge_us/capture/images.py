@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge_us.capture.picture_size import is_too_large
 from edge_us.capture.sequence import MAX_FRAME_PIXELS, Decoded, SequenceSource
 from edge_us.capture.source import Source, SourceInfo, SourceKind
 from edge_us.errors import InputError
@@ -114,7 +115,8 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     # OpenCV fills what is missing of a JPEG with grey and says nothing that a caller can see.
     if data[:2] == b"\xff\xd8" and data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):
         raise InputError(f"{path.name} is cut off", hint)
-    _check_size(path, data, hint)
+    if is_too_large(data):
+        raise InputError(f"{path.name} is too large: at most {MAX_FRAME_PIXELS} pixels are read", hint)
     try:
         decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error:
@@ -128,23 +130,3 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     if decoded.ndim == 3:
         decoded = decoded[:, :, 0] if decoded.shape[2] < 3 else decoded[:, :, :3]
     return np.ascontiguousarray(decoded)
-
-
-def _check_size(path: Path, data: bytes, hint: str) -> None:
-    """Refuse what would be decoded into gigabytes: OpenCV allows a thousand million pixels."""
-    import io
-    import warnings
-
-    from PIL import Image
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(data)) as opened:  # reads the header alone
-                width, height = opened.size
-    except Image.DecompressionBombError as error:
-        raise InputError(f"{path.name} is too large: {error}", hint) from None
-    except Exception:  # Pillow knows not every file that OpenCV knows, and raises many kinds
-        return
-    if width * height > MAX_FRAME_PIXELS:
-        raise InputError(f"{path.name} has {width}x{height} pixels; at most {MAX_FRAME_PIXELS} are read", hint)

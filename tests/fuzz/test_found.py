@@ -25,6 +25,7 @@ from edge_us.capture.gst_source import GstSource
 from edge_us.capture.images import read_image
 from edge_us.capture.metaimage import open_metaimage
 from edge_us.capture.open import open_source
+from edge_us.capture.picture_size import is_too_large
 from edge_us.capture.pipelines import PipelineSpec, picture_tail
 from edge_us.capture.uri import parse_source
 from edge_us.config import MAX_FILE_BYTES, RunConfig, load_config
@@ -37,6 +38,7 @@ from edge_us.runtime.engine import open_engine
 from fuzz.onnx_seed import tiny_network
 from tests.capture_files.dicom_files import (
     H264,
+    JPEG_2000_LOSSLESS,
     JPEG_BASELINE,
     RLE,
     grey_ramp,
@@ -392,6 +394,21 @@ def test_an_encoded_frame_larger_than_any_picture_is_damage(tmp_path: Path, monk
 def test_the_stream_of_a_dicom_video_is_copied_piece_by_piece(tmp_path: Path) -> None:
     path = write_dicom(tmp_path / "a.dcm", [bytes(60_000_000)], frames=3, syntax=H264)
     assert peak_mb(refused(InputError, lambda: open_dicom(path), "cannot be played|no picture")) < 20
+
+
+def test_an_encoded_picture_far_larger_than_the_header_says_is_not_decoded(tmp_path: Path) -> None:
+    from openjpeg.utils import encode_array
+
+    encoded = bytes(encode_array(grey_ramp()))
+    at = encoded.index(b"\xff\x51") + 6
+    huge = encoded[:at] + struct.pack(">II", 30_000, 30_000) + encoded[at + 8 :]
+    jpeg = b"\xff\xd8\xff\xc0\x00\x0b\x08\x75\x30\x75\x30\x01\x01\x11\x00\xff\xd9"  # 30000x30000, grey
+    assert is_too_large(huge)
+    assert is_too_large(jpeg)
+    assert not is_too_large(encoded)
+    path = write_dicom(tmp_path / "a.dcm", [huge], frames=1, syntax=JPEG_2000_LOSSLESS)
+    with pytest.raises(InputError, match="not one whole frame"):
+        open_dicom(path)
 
 
 def test_grey_of_16_bits_is_looked_up_a_few_rows_at_a_time() -> None:
