@@ -41,7 +41,7 @@ def open_source(
     loop : bool
         Play a recording again and again.
     probe : bool
-        Open a file in a child process first (about 0.3 s): where a decoder crashes or hangs over its beginning, that is
+        Open a file in a child process first (0.4 to 0.7 s on two busy cores): where a decoder crashes or hangs over its beginning, that is
         an `InputError` instead of the end of this process.
 
     Raises
