@@ -41,8 +41,8 @@ def open_source(
     loop : bool
         Play a recording again and again.
     probe : bool
-        Open a file in a child process first (0.4 to 0.7 s on two busy cores): where a decoder crashes or hangs over its beginning, that is
-        an `InputError` instead of the end of this process.
+        Open a file in a child process first (0.4 to 0.7 s on two busy cores): where a decoder crashes or hangs over its
+        beginning, that is an `InputError` instead of the end of this process.
 
     Raises
     ------

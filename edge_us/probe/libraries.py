@@ -57,7 +57,8 @@ def elements(log: str) -> str:
     found = []
     for name in names:
         factory = gst.ElementFactory.find(name)
-        if factory is None or not any(word in (factory.get_metadata("klass") or "") for word in _WORK):
+        kind = "" if factory is None else factory.get_metadata("klass") or ""
+        if "Bin" in kind or not any(word in kind for word in _WORK):
             continue
         plugin = factory.get_plugin()
         version = "" if plugin is None else f" ({plugin.get_name()} {plugin.get_version()})"

@@ -14,7 +14,7 @@ from fuzz.target import Target
 from tests.clips import make_clip, noise
 
 FRAMES = 4
-CONNECT_S = 2.0
+CONNECT_S = 1.2
 
 
 def seeds(folder: Path) -> list[bytes]:
