@@ -15,7 +15,16 @@ from typing import Any
 
 from fuzz.campaign import Campaign, Result
 
-TARGETS = ("containers", "metaimage", "configuration", "dicom", "onnx", "video", "rtsp")
+TARGETS = (
+    "containers",
+    "metaimage",
+    "configuration",
+    *(("findings",) if find_spec("edge_us.replay") else ()),  # versions before bundles only write findings
+    "dicom",
+    "onnx",
+    "video",
+    "rtsp",
+)
 
 
 def main() -> int:

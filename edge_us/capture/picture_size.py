@@ -25,4 +25,4 @@ def is_too_large(data: bytes) -> bool:
         return True
     except Exception:  # Pillow raises many kinds
         return False
-    return width * height > MAX_FRAME_PIXELS
+    return bool(width * height > MAX_FRAME_PIXELS)

@@ -18,6 +18,7 @@ INPUTS = {
     "containers": 1000,
     "metaimage": 1000,
     "configuration": 800,
+    "findings": 800,
     "dicom": 800,
     "onnx": 300,
     "video": 40,
