@@ -20,7 +20,7 @@ HARM: dict[str, Callable[[], object]] = {
 
 
 def main() -> None:
-    """As the real child; the harm is named after the module, behind a dot."""
+    """As the real child; which harm is done and where stands in two variables of the environment."""
     harm = HARM[os.environ["EDGE_US_TEST_HARM"]]
     if os.environ["EDGE_US_TEST_WHERE"] == "decoder":
         _spoil_decoders(harm)
