@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint typecheck unit resolve audit wheel train-env peers-env bench bench-compare soak clean
+.PHONY: demo test lint typecheck unit resolve audit wheel train-env peers-env bench bench-compare soak fuzz clean
 
 demo: $(STAMP)
 	$(BIN)/edge-us demo --out out/demo
@@ -58,6 +58,14 @@ bench-compare: $(STAMP)
 # Half an hour with faults from a seeded schedule; about 200 MB in the folder for temporary files.
 soak: $(STAMP)
 	$(BIN)/python -m edge_us.testing.soak --minutes 30 --fps 60 --json bench/results/soak.json
+
+# Every target gets 100,000 inputs or 30 minutes, whichever is first. Coverage guides it where atheris can be installed.
+TARGET := all
+SEED := 1
+
+fuzz: $(STAMP)
+	-$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[fuzz]"
+	$(BIN)/python -m fuzz.run --target $(TARGET) --inputs 100000 --minutes 30 --seed $(SEED)
 
 # torch and ultralytics (which brings its own OpenCV) live in an environment of their own.
 train-env: .venv-train/.installed

@@ -10,8 +10,9 @@ from edge_us.finding import AiState, Finding, FindingKind, FrameResult, SourceSt
 from edge_us.frame import Frame, Geometry, PixelFormat, Rect
 
 if TYPE_CHECKING:
+    from edge_us.api import run
     from edge_us.capture.open import open_source
-    from edge_us.runtime.run import Run, run
+    from edge_us.runtime.run import Run
 
 __all__ = [
     "AiState",
@@ -33,7 +34,7 @@ __all__ = [
 
 _LAZY = {
     "open_source": "edge_us.capture.open",
-    "run": "edge_us.runtime.run",
+    "run": "edge_us.api",
     "Run": "edge_us.runtime.run",
 }
 

@@ -11,12 +11,13 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from edge_us.errors import UsageError
+from edge_us.errors import UsageError, one_line
 from edge_us.frame import Rect
 from edge_us.inference.backend import BackendName, Precision
 from edge_us.log import LogFormat
 
 ENV_PREFIX = "EDGE_US_"
+MAX_FILE_BYTES = 1 << 20
 
 
 class Mode(str, Enum):
@@ -114,6 +115,11 @@ class RunConfig(BaseModel):
     deterministic: bool = Field(
         False, description="Zero the wall-clock values in findings, so that two runs are byte-identical."
     )
+    probe: bool = Field(
+        True,
+        description="Open files, and networks that are not shipped, in a child process first, so that a crash of a "
+        "decoder ends in a clear error.",
+    )
     connect_timeout_s: float = Field(
         10.0, gt=0, le=3600, description="A source not connected within this time is an error."
     )
@@ -197,13 +203,17 @@ def read_toml(path: Path) -> dict[str, Any]:
         import tomllib
     else:
         import tomli as tomllib
+    hint = "Write it as `name = value` lines, texts in quotes."
     try:
         with path.open("rb") as file:
-            content: dict[str, Any] = tomllib.load(file)
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}", "Check the path.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(
-            f"{path} is not valid TOML: {error}", "Write it as `name = value` lines, texts in quotes."
-        ) from None
+            data = file.read(MAX_FILE_BYTES + 1)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        why = getattr(error, "strerror", None) or error
+        raise UsageError(f"cannot read {path}: {why}", "Check the path.") from None
+    if len(data) > MAX_FILE_BYTES:
+        raise UsageError(f"{path} is no configuration: it is larger than {MAX_FILE_BYTES >> 20} MiB", hint)
+    try:
+        content: dict[str, Any] = tomllib.loads(data.decode())
+    except (ValueError, RecursionError) as error:  # not TOML or UTF-8; numbers of 5000 digits; nested without end
+        raise UsageError(f"{path} is not valid TOML: {one_line(error)}", hint) from None
     return content

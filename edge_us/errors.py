@@ -80,3 +80,9 @@ class AccuracyError(EdgeUsError):
     """A built model that lost too much accuracy; the message has the numbers."""
 
     exit_code = ExitCode.ACCURACY
+
+
+def one_line(error: BaseException, *, last: bool = False) -> str:
+    """What a foreign error says, in one line of at most 200 characters: its first line, or its last."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[-1 if last else 0][:200]

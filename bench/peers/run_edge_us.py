@@ -21,6 +21,7 @@ def main() -> None:
             "source": str(options.clip), "model": str(options.weights), "min_score": THRESHOLD, "classifier": "off",
             "precision": "auto" if options.precision == "default" else "fp32",
             **({} if options.save == "none" else outputs),
+            "probe": False,  # no peer opens its clip in a child process first
         },
         environment={},
     )  # fmt: skip

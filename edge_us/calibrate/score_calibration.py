@@ -15,6 +15,7 @@ from edge_us.errors import InputError, PipelineError
 if TYPE_CHECKING:
     from edge_us.inference.model import Model
 
+MAX_FILE_BYTES = 1 << 20
 REMAKE_HINT = "Make it anew: edge-us calibrate scores MANIFEST.csv --model MODEL --out FILE.json"
 
 
@@ -70,9 +71,14 @@ def read_score_calibration(path: Path) -> ScoreCalibration:
         It cannot be read, or is not a score calibration.
     """
     try:
-        return ScoreCalibration.model_validate_json(path.read_bytes())
+        with path.open("rb") as file:
+            data = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise InputError(f"cannot read the score calibration {path}: {error.strerror}", REMAKE_HINT) from None
+    if len(data) > MAX_FILE_BYTES:
+        raise InputError(f"{path} is not a score calibration: it is too large", REMAKE_HINT)
+    try:
+        return ScoreCalibration.model_validate_json(data)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "file"

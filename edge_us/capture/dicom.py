@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from edge_us.capture.dicom_frames import FrameIndex, index_encapsulated, index_extended, index_native
 from edge_us.capture.dicom_header import TAGS, burned_in, frame_times_ns, geometry
+from edge_us.capture.dicom_limits import HINT, MAX_FRAMES, HeaderFile, check_lengths
+from edge_us.capture.picture_size import is_too_large
 from edge_us.capture.sequence import MAX_FRAME_PIXELS, Decoded, SequenceSource
 from edge_us.capture.source import Source, SourceInfo, SourceKind
 from edge_us.errors import EdgeUsError, InputError, MissingDependencyError
@@ -22,8 +24,6 @@ if TYPE_CHECKING:
 
     from edge_us.capture.dicom_pixels import Converter
 
-HINT = "Give a DICOM ultrasound image or cine with pixel data."
-MAX_FRAMES = 1_000_000
 DEFLATED = "1.2.840.10008.1.2.1.99"
 BIG_ENDIAN = "1.2.840.10008.1.2.2"
 JPEG_FAMILY = "1.2.840.10008.1.2.4."
@@ -112,7 +112,7 @@ def read_header(path: Path) -> DicomFile:
         file.seek(0)
         if size == 0:
             raise InputError(f"{path} is empty", HINT)
-        header, syntax, position = _read(file)
+        header, syntax, position = _read(file, path)
         stated = header.get("NumberOfFrames")
         frames = 1 if stated is None else int(stated)
         width, height = int(header.get("Columns", 0)), int(header.get("Rows", 0))
@@ -147,12 +147,13 @@ def _as_input_error(path: Path) -> Iterator[None]:
         raise InputError(f"{path} has a damaged DICOM header ({type(error).__name__})", HINT) from None
 
 
-def _read(file: BinaryIO) -> tuple[Any, Any, int | None]:
+def _read(file: BinaryIO, path: Path) -> tuple[Any, Any, int | None]:
     """Header, transfer syntax, and the offset of the pixel data's value (None where there are none)."""
     import pydicom
     from pydicom.uid import UID
 
-    header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(TAGS))
+    header = pydicom.dcmread(HeaderFile(file, path), stop_before_pixels=True, specific_tags=list(TAGS))
+    check_lengths(header)
     syntax = UID(str(header.file_meta.get("TransferSyntaxUID", "1.2.840.10008.1.2")))
     if syntax in (DEFLATED, BIG_ENDIAN):
         raise InputError(
@@ -230,6 +231,8 @@ def _decode_frame(dicom: DicomFile, convert: Converter, encoded: bytes) -> NDArr
     from pydicom.pixels import get_decoder
     from pydicom.pixels.utils import as_pixel_options
 
+    if dicom.syntax.is_encapsulated and is_too_large(encoded):
+        raise ValueError("the encoded picture is larger than any screen")
     options = as_pixel_options(dicom.header, number_of_frames=1, pixel_keyword="PixelData", pixel_vr="OW")
     options.pop("extended_offsets", None)
     source = encapsulate([encoded], has_bot=False) if dicom.syntax.is_encapsulated else encoded

@@ -14,7 +14,11 @@ ITEM = b"\xfe\xff\x00\xe0"
 SEQUENCE_END = b"\xfe\xff\xdd\xe0"
 END_OF_IMAGE = b"\xff\xd9"
 """Ends every JPEG, JPEG-LS and JPEG 2000 codestream; at most one byte of padding follows."""
-MAX_FRAME_BYTES = 1 << 30
+MAX_FRAME_BYTES = 1 << 27
+"""Largest encoded frame: more than any picture has uncompressed."""
+MAX_ITEMS = 1_200_000
+"""Fragments of a file, frames among them: a file of nothing but empty items must not become a list of them."""
+COPY_BYTES = 1 << 20
 
 Piece = tuple[int, int]
 """Offset in the file and length, both in bytes."""
@@ -36,12 +40,19 @@ class FrameIndex:
     is_cut: bool
 
     def read(self, file: BinaryIO, number: int) -> bytes:
-        """The encoded bytes of one frame."""
-        parts = []
+        """The encoded bytes of one frame; ValueError where no frame can have so many."""
+        size = sum(length for _, length in self.frames[number])
+        if size > MAX_FRAME_BYTES:
+            raise ValueError(f"frame {number} has {size} bytes")
+        return b"".join(self.pieces(file, number))
+
+    def pieces(self, file: BinaryIO, number: int) -> Iterator[bytes]:
+        """The same, some at a time: the whole stream of a video counts as one frame."""
         for offset, length in self.frames[number]:
             file.seek(offset)
-            parts.append(file.read(length))
-        return b"".join(parts)
+            while length > 0 and (piece := file.read(min(length, COPY_BYTES))):
+                yield piece
+                length -= len(piece)
 
 
 def index_native(start: int, end: int, frame_bytes: int, frames: int) -> FrameIndex:
@@ -72,7 +83,7 @@ def index_encapsulated(file: BinaryIO, end: int, frames: int, *, by_marker: bool
         return FrameIndex((), is_cut)
     table, fragments = items[0], items[1:]
     file.seek(table[0])
-    offsets = [value for (value,) in struct.iter_unpack("<I", file.read(table[1] & ~3))]
+    offsets = [value for (value,) in struct.iter_unpack("<I", file.read(min(table[1], 4 * MAX_ITEMS) & ~3))]
     base = table[0] + table[1]
     starts = [position - 8 - base for position, _ in fragments]
     if len(offsets) > 1 and offsets[0] == 0 and offsets == sorted(set(offsets)):
@@ -95,7 +106,7 @@ def index_extended(file: BinaryIO, end: int, offsets: bytes, lengths: bytes) -> 
     base = items[0][0] + items[0][1]
     whole: list[tuple[Piece, ...]] = []
     for (offset,), (length,) in zip(struct.iter_unpack("<Q", offsets), struct.iter_unpack("<Q", lengths), strict=False):
-        if base + 8 + offset + length > end or length > MAX_FRAME_BYTES:
+        if base + 8 + offset + length > end:
             return FrameIndex(tuple(whole), True)
         whole.append(((base + 8 + offset, length),))
     return FrameIndex(tuple(whole), False)
@@ -112,7 +123,7 @@ def _items(file: BinaryIO, end: int, limit: int | None = None) -> tuple[list[Pie
         if head[:4] == SEQUENCE_END:
             return items, False
         position = file.tell()
-        if head[:4] != ITEM or length > MAX_FRAME_BYTES or position + length > end:
+        if head[:4] != ITEM or len(items) >= MAX_ITEMS or position + length > end:
             return items, True
         items.append((position, length))
         file.seek(position + length)

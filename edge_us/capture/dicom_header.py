@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from edge_us.capture.sequence import UNKNOWN_RATE_STEP_NS
+from edge_us.capture.sequence import UNKNOWN_RATE_STEP_NS, believable
 from edge_us.capture.source import BurnedIn
 from edge_us.frame import Geometry, Rect, UltrasoundRegion
 
@@ -85,11 +85,13 @@ def frame_times_ns(header: Any, frames: int) -> tuple[list[int], float | None]:
             for step in steps:
                 total_ms += step
                 times.append(round(total_ms * 1e6))
-            return times, (frames - 1) / (total_ms / 1e3)
+            fps = believable((frames - 1) / (total_ms / 1e3))
+            if fps is not None:
+                return times, fps
     frame_ms = _positive(header, "FrameTime")
     rate = _positive(header, "CineRate") or _positive(header, "RecommendedDisplayFrameRate")
-    fps = 1000.0 / frame_ms if frame_ms else rate
-    if fps is None or not 0.001 <= fps <= 100_000:
+    fps = believable(1000.0 / frame_ms if frame_ms else rate)
+    if fps is None:
         return [number * UNKNOWN_RATE_STEP_NS for number in range(frames)], None
     return [round(number * 1e9 / fps) for number in range(frames)], fps
 

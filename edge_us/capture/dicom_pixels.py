@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 Converter = Callable[["NDArray[np.generic]", str], "NDArray[np.uint8]"]
 """Stored values and their photometric interpretation after decoding, to a grey or BGR picture."""
 
+ROWS = 64
 HINT = "Convert the file to 8-bit grey or RGB, for example with dcmj2pnm or gdcmconv."
 
 
@@ -66,8 +67,11 @@ def palette_table(header: Any) -> NDArray[np.uint8]:
     """Table from index to grey, shape (n,), or BGR, shape (n, 3)."""
     from pydicom.pixels import apply_color_lut
 
+    allocated = int(header.BitsAllocated)
+    if allocated not in (8, 16):
+        raise InputError(f"a DICOM palette of {allocated} bits is not supported", HINT)
     try:
-        index = np.arange(1 << int(header.BitsAllocated), dtype=np.uint16 if header.BitsAllocated > 8 else np.uint8)
+        index = np.arange(1 << allocated, dtype=np.uint16 if allocated > 8 else np.uint8)
         rgb = np.asarray(apply_color_lut(index[None], header))[0, :, :3]
     except Exception as error:  # pydicom raises many kinds on damaged tables
         raise InputError(f"the DICOM palette is damaged: {error}", HINT) from None
@@ -85,8 +89,12 @@ def _by_table(table: NDArray[np.uint8], offset: int) -> Converter:
     def convert(values: NDArray[np.generic], _decoded: str) -> NDArray[np.uint8]:
         if identity and values.dtype == np.uint8:
             return np.ascontiguousarray(values, np.uint8)
-        index = np.clip(values.astype(np.int64) + offset, 0, len(table) - 1)
-        return np.take(table, index, axis=0)
+        pixels = np.empty(values.shape + table.shape[1:], np.uint8)
+        # Indices are eight times as large as the picture: a few rows at a time.
+        for start in range(0, len(values), ROWS):
+            index = np.clip(values[start : start + ROWS].astype(np.int64) + offset, 0, len(table) - 1)
+            np.take(table, index, axis=0, out=pixels[start : start + ROWS])
+        return pixels
 
     return convert
 

@@ -90,7 +90,7 @@ def open_encapsulated_video(dicom: DicomFile) -> Source:
             # However the stream is cut into fragments, it is one stream: one "frame" for the index.
             index = index_encapsulated(file, dicom.size, 1, by_marker=False)
             for number in range(len(index.frames)):
-                out.write(index.read(file, number))
+                out.writelines(index.pieces(file, number))
             written = out.tell()
         if written == 0:
             raise InputError(f"{dicom.path} holds no video stream", "Copy the file again from its archive.")

@@ -9,6 +9,7 @@ from typing import Any
 from edge_us.capture.gst import load_gst
 from edge_us.capture.pipelines import DEVICE, LIVE_QUEUE, SINK, PipelineSpec
 from edge_us.capture.probes import convert_explicitly, trust_the_bitstream_for_range
+from edge_us.capture.sequence import believable
 from edge_us.capture.uri import without_credentials
 from edge_us.errors import InputError, MissingDependencyError
 
@@ -110,7 +111,7 @@ class GstPipeline:
         if caps is None:
             return None
         ok, top, bottom = caps.get_structure(0).get_fraction("framerate")
-        return top / bottom if ok and top and bottom else None
+        return believable(top / bottom) if ok and bottom else None
 
     @property
     def duration_ns(self) -> int | None:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_us.capture.sequence import Decoded, SequenceSource
+from edge_us.capture.picture_size import is_too_large
+from edge_us.capture.sequence import MAX_FRAME_PIXELS, Decoded, SequenceSource
 from edge_us.capture.source import Source, SourceInfo, SourceKind
 from edge_us.errors import InputError
 
@@ -114,6 +115,8 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     # OpenCV fills what is missing of a JPEG with grey and says nothing that a caller can see.
     if data[:2] == b"\xff\xd8" and data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):
         raise InputError(f"{path.name} is cut off", hint)
+    if is_too_large(data):
+        raise InputError(f"{path.name} is too large: at most {MAX_FRAME_PIXELS} pixels are read", hint)
     try:
         decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error:

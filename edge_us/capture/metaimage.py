@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zlib
 from collections.abc import Iterator
 from itertools import pairwise
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from edge_us.capture.metaimage_header import HINT, Header, read_header
-from edge_us.capture.sequence import UNKNOWN_RATE_STEP_NS, Decoded, SequenceSource
+from edge_us.capture.sequence import UNKNOWN_RATE_STEP_NS, Decoded, SequenceSource, believable
 from edge_us.capture.source import Source, SourceInfo, SourceKind
 from edge_us.errors import InputError
 from edge_us.frame import Geometry, Rect, UltrasoundRegion
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 READ_BYTES = 1 << 18
+ROWS = 64
 MAX_SPAN_S = 1e6
 """Time stamps further apart than this are not those of one recording."""
 
@@ -62,8 +64,9 @@ def frame_times_ns(header: Header) -> tuple[list[int], float | None, str]:
         rising = all(later > earlier for earlier, later in pairwise(stamps))
         span_s = stamps[-1] - stamps[0]
         if rising and span_s < MAX_SPAN_S:
-            fps = (header.frames - 1) / span_s if span_s > 0 else None
-            return [round((stamp - stamps[0]) * 1e9) for stamp in stamps], fps, ""
+            fps = believable((header.frames - 1) / span_s) if span_s > 0 else None
+            if fps is not None or header.frames == 1:
+                return [round((stamp - stamps[0]) * 1e9) for stamp in stamps], fps, ""
         why = "the time stamps do not rise: stream times are nominal"
     else:
         why = "frames have no time stamps: stream times are nominal"
@@ -74,7 +77,7 @@ def _pixel_file(path: Path, header: Header) -> Path:
     if header.data == "LOCAL":
         return path
     raw = path.parent / header.data
-    if not raw.is_file():
+    if not os.path.isfile(raw):  # noqa: PTH113  (pathlib's raises for names that are too long)
         raise InputError(f"{path} keeps its pixels in {header.data[:200]!r}, which is not beside it", HINT)
     return raw
 
@@ -98,13 +101,16 @@ def _blocks(path: Path, header: Header, warnings: list[str]) -> Iterator[bytes]:
     why = ""
     with path.open("rb") as file:
         _seek(file, header)
-        pieces = _inflated(file, header.frame_bytes) if header.is_compressed else _stored(file)
+        pieces = _inflated(file, min(header.frame_bytes, READ_BYTES)) if header.is_compressed else _stored(file)
         pending = bytearray()
         try:
             while count < header.frames:
                 while len(pending) < header.frame_bytes:
                     pending += next(pieces)
-                yield bytes(pending[: header.frame_bytes])
+                with memoryview(pending) as whole:
+                    block = bytes(whole[: header.frame_bytes])
+                yield block
+                del block
                 del pending[: header.frame_bytes]
                 count += 1
         except StopIteration:
@@ -128,6 +134,7 @@ def _stored(file: BinaryIO) -> Iterator[bytes]:
 
 
 def _inflated(file: BinaryIO, limit: int) -> Iterator[bytes]:
+    """Pieces of at most ``limit`` bytes: what lies before damage comes out piece by piece."""
     inflate = zlib.decompressobj()
     tail = b""
     while not inflate.eof:
@@ -151,12 +158,17 @@ def _to_uint8(values: NDArray[np.generic], limits: tuple[float, float] | None) -
     """Grey (height, width) or BGR (height, width, 3); files store RGB."""
     import numpy as np
 
-    if limits is not None:
+    if limits is None:
+        pixels = np.asarray(values, np.uint8)
+    else:
         low, high = limits
-        with np.errstate(over="ignore", invalid="ignore"):
-            scaled = (values.astype(np.float64) - low) * (255.0 / (high - low) if high > low else 0.0)
-            values = np.clip(np.nan_to_num(scaled), 0, 255).round().astype(np.uint8)
-    pixels = np.asarray(values, np.uint8)
+        pixels = np.empty(values.shape, np.uint8)
+        # Doubles are up to eight times as large as the picture: a few rows at a time.
+        for start in range(0, len(values), ROWS):
+            with np.errstate(over="ignore", invalid="ignore"):
+                scaled = values[start : start + ROWS].astype(np.float64) - low
+                scaled *= 255.0 / (high - low) if high > low else 0.0
+            pixels[start : start + ROWS] = np.clip(np.nan_to_num(scaled), 0, 255).round()
     return pixels[..., 0] if pixels.shape[2] == 1 else pixels[..., 2::-1]
 
 

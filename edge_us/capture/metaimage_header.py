@@ -16,6 +16,7 @@ MAX_HEADER_BYTES = 64 * 1024 * 1024
 """PLUS writes about 1 kB of transforms a frame: enough for an hour of cine."""
 MAX_LINE_BYTES = 65536
 MAX_FRAMES = 1_000_000
+MAX_FRAME_BYTES = 1 << 27
 HINT = "Give a MetaImage sequence as PLUS, ITK or 3D Slicer write it."
 
 DTYPES = {
@@ -112,6 +113,7 @@ def read_header(file: BinaryIO) -> Header:
 
 def _header(fields: dict[str, str], end: int) -> Header:
     sides = [int(part) for part in fields["DimSize"].split()]
+    offset = int(fields.get("HeaderSize", "0"))
     channels = int(fields.get("ElementNumberOfChannels", "1"))
     element = fields["ElementType"]
     if element not in DTYPES:
@@ -124,6 +126,8 @@ def _header(fields: dict[str, str], end: int) -> Header:
     frames = math.prod(sides[2:])
     if sides[0] * sides[1] > MAX_FRAME_PIXELS or frames > MAX_FRAMES:
         raise InputError(f"the MetaImage declares an impossible size {sides}", HINT)
+    if math.prod(sides[:2]) * channels * int(DTYPES[element][1]) > MAX_FRAME_BYTES or not -1 <= offset < 1 << 62:
+        raise InputError(f"the MetaImage declares an impossible size {sides} of {element}, or place of it", HINT)
     if _flag(fields, "BinaryData", "True") is False:
         raise InputError("the MetaImage holds its pixels as text, which is not supported", "Write it as binary.")
     target = fields["ElementDataFile"]
@@ -142,7 +146,7 @@ def _header(fields: dict[str, str], end: int) -> Header:
         dtype=(">" if big else "<") + DTYPES[element],
         is_compressed=_flag(fields, "CompressedData", "False"),
         data=target,
-        offset=end if target == "LOCAL" else int(fields.get("HeaderSize", "0")),
+        offset=end if target == "LOCAL" else offset,
         spacing_mm=spacing,
         spacing_reason=reason,
         orientation=orientation,

@@ -22,6 +22,7 @@ def open_source(
     realtime: bool | None = None,
     fps: float | None = None,
     loop: bool = False,
+    probe: bool = False,
 ) -> Source:
     """Open a file, folder, device or stream.
 
@@ -39,6 +40,9 @@ def open_source(
         Play a recording at this rate instead of its own.
     loop : bool
         Play a recording again and again.
+    probe : bool
+        Open a file in a child process first (0.4 to 0.7 s on two busy cores): where a decoder crashes or hangs over its
+        beginning, that is an `InputError` instead of the end of this process.
 
     Raises
     ------
@@ -55,6 +59,13 @@ def open_source(
 
         # It brings the times at which its frames came, and the pauses between them.
         return BundleSource(Path(parsed.target), realtime=realtime is True, now_ns=time.monotonic_ns, sleep=time.sleep)
+    if probe:
+        from edge_us.probe.probe import probe_source
+
+        child = probe_source(uri, connect_timeout_s)
+        if child is not None:
+            with child:
+                child.result()
     if fps is None and not loop:
         source = _open(parsed, connect_timeout_s)
     else:

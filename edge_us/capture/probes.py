@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from edge_us.capture.pipelines import CONVERT, TARGET, target_caps
+from edge_us.capture.sequence import MAX_FRAME_PIXELS
 
 
 def convert_explicitly(gst: Any, pipeline: Any) -> None:
@@ -18,10 +19,13 @@ def convert_explicitly(gst: Any, pipeline: Any) -> None:
 
     target = pipeline.get_by_name(TARGET)
 
-    def on_event(_pad: Any, probe: Any) -> Any:
+    def on_event(pad: Any, probe: Any) -> Any:
         event = probe.get_event()
         if event.type == gst.EventType.CAPS:
             info = GstVideo.VideoInfo.new_from_caps(event.parse_caps())
+            if info is not None and info.width * info.height > MAX_FRAME_PIXELS:
+                _refuse(gst, pad, f"pictures of {info.width}x{info.height} are too large")
+                return gst.PadProbeReturn.DROP
             if info is not None:
                 interlaced = info.interlace_mode != GstVideo.VideoInterlaceMode.PROGRESSIVE
                 colorimetry = info.colorimetry.to_string() or "0:0:0:0"
@@ -31,6 +35,15 @@ def convert_explicitly(gst: Any, pipeline: Any) -> None:
 
     pad = pipeline.get_by_name(CONVERT).get_static_pad("sink")
     pad.add_probe(gst.PadProbeType.EVENT_DOWNSTREAM, on_event)
+
+
+def _refuse(gst: Any, pad: Any, why: str) -> None:
+    """Let the pipeline end with an error of our own; a probe that held the pipeline would keep it alive for ever."""
+    from gi.repository import GLib
+
+    element = pad.get_parent_element()
+    error = GLib.Error.new_literal(gst.stream_error_quark(), why, int(gst.StreamError.FORMAT))
+    element.post_message(gst.Message.new_error(element, error, why))
 
 
 def trust_the_bitstream_for_range(gst: Any, pipeline: Any) -> None:

@@ -15,11 +15,17 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-MAX_FRAME_PIXELS = 64 * 1024 * 1024
-"""Largest picture that a header may declare: 8192 x 8192, far above any scanner, still no allocation bomb."""
+MAX_FRAME_PIXELS = 16 * 1024 * 1024
+"""Largest picture that a header may declare: 4096 x 4096, twice the largest screen, still no allocation bomb: what
+decoders and conversions hold at the same time stays below 1 GiB."""
 
 UNKNOWN_RATE_STEP_NS = 40_000_000
 """Distance of stream times where a sequence does not say its rate: distinct times, so it can be recorded."""
+
+
+def believable(fps: float | None) -> float | None:
+    """The rate, or None where no recording can have it (NaN and infinity among them)."""
+    return fps if fps is not None and 0.001 <= fps <= 100_000 else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass, field
 from enum import Enum
@@ -94,7 +95,7 @@ def parse_source(text: str) -> SourceUri:
     if scheme == "file":
         path = rest.removeprefix("//").removeprefix("localhost")
         return _file(Path(unquote(path)))
-    if "://" in text and not Path(text).exists():
+    if "://" in text and not os.path.exists(text):  # noqa: PTH110  (pathlib's raises for names that are too long)
         raise InputError(f"{without_credentials(text)}: unknown kind of source {scheme!r}", f"Give {_KNOWN}.")
     return _file(Path(text))
 
@@ -106,19 +107,20 @@ def without_credentials(text: str) -> str:
 
 
 def _rtsp(text: str) -> SourceUri:
-    parts = urlsplit(text)
     hint = "Write rtsp://[USER:PASSWORD@]HOST[:PORT]/PATH; in a password write / as %2F and @ as %40."
     try:
+        parts = urlsplit(text)
         usable = bool(parts.hostname) and parts.port != 0
     except ValueError:  # a port that is no number: perhaps half a password, so nothing of it is repeated
-        raise InputError(f"the {parts.scheme}:// address has no valid port", hint) from None
+        scheme = text.partition(":")[0].lower()
+        raise InputError(f"the {scheme}:// address has no valid host or port", hint) from None
     if not usable:
         raise InputError(f"{without_credentials(text)} names no host", hint)
     return SourceUri(Scheme.RTSP, text, without_credentials(text))
 
 
 def _file(path: Path) -> SourceUri:
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112  (as above)
         raise InputError(f"{path} is a folder", f"For a folder of independent stills write images:{path}")
     try:
         with path.open("rb") as file:

@@ -32,10 +32,12 @@ def show_command(name: str = typer.Argument(..., help="Name of a shipped model, 
     """Show a model's input, classes, threshold, licence, data rights, and its card."""
     from edge_us.inference.model import load_model
     from edge_us.inference.registry import card_text, find_classifier
+    from edge_us.probe.probe import check_model
 
     if find_classifier(name) is not None:
         _show_classifier(name)
         return
+    check_model(name)
     model = load_model(name)
     width, height = model.input_size
     lines = {

@@ -60,6 +60,7 @@ def run_command(
     fullscreen: bool | None = typer.Option(None, "--fullscreen", help=_help("fullscreen")),
     monitor: int | None = typer.Option(None, help=_help("monitor")),
     deterministic: bool | None = typer.Option(None, "--deterministic", help=_help("deterministic")),
+    probe: bool | None = typer.Option(None, "--probe/--no-probe", help=_help("probe")),
     connect_timeout: float | None = typer.Option(None, help=_help("connect_timeout_s")),
     max_age: float | None = typer.Option(None, metavar="MS", help=_help("max_age_ms")),
     config: Path | None = typer.Option(None, help="TOML file with any of these options."),
@@ -96,6 +97,7 @@ def run_command(
         "fullscreen": fullscreen,
         "monitor": monitor,
         "deterministic": deterministic,
+        "probe": probe,
         "connect_timeout_s": connect_timeout,
         "max_age_ms": max_age,
     }

@@ -187,10 +187,14 @@ def observe_manifest(
     """
     from edge_us.calibrate.score_calibration import calibrated
     from edge_us.calibrate.temperature import temper
-    from edge_us.classify.choose import choose_classifier
+    from edge_us.classify.choose import AUTO, OFF, choose_classifier
     from edge_us.inference.model import load_model
+    from edge_us.probe.probe import check_model
     from edge_us.runtime.engine import open_engine
 
+    check_model(model, backend=backend, precision=precision)
+    if classifier not in (AUTO, OFF):
+        check_model(classifier, is_classifier=True, backend=backend, precision=precision)
     loaded = calibrated(load_model(model, precision), calibration)
     if threshold is not None:
         loaded = replace(loaded, threshold=threshold)

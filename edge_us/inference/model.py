@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import ast
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_us.errors import ModelError
+from edge_us.errors import ModelError, one_line
 from edge_us.inference.backend import Precision
 from edge_us.inference.built import inherited, stored_precision
 from edge_us.inference.decode import HeadLayout
 from edge_us.inference.registry import Entry, checked_file, find_entry
 
 EXPORT_HINT = "Export with Ultralytics: yolo export model=your-seg.pt format=onnx imgsz=320 (static, task segment)."
+MAX_SIDE = 4096
+MAX_OUTPUT_VALUES = 1 << 26
+MAX_NAMES_TEXT = 100_000
 DEFAULT_THRESHOLD = 0.25
 """Score threshold of a model that brings none of its own."""
 
@@ -109,6 +113,10 @@ def _describe(path: Path, sha256: str, entry: Entry | None) -> Model:
         raise ModelError(
             f"{path} has the dynamic or batched input {shape}; a fixed picture size is needed", EXPORT_HINT
         )
+    if max(shape[2:]) > MAX_SIDE:
+        raise ModelError(
+            f"{path} takes pictures of {shape[3]}x{shape[2]}; at most {MAX_SIDE} are supported", EXPORT_HINT
+        )
     if shape[1] not in (1, 3):
         raise ModelError(f"{path} takes {shape[1]} channels; 1 or 3 are supported", EXPORT_HINT)
     classes = _class_names(metadata.get("names"))
@@ -151,14 +159,14 @@ def read_onnx(path: Path) -> tuple[list[list[Any]], list[list[Any]], dict[str, s
     options.log_severity_level = 4
     try:
         session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        # Names and metadata that are not UTF-8 come to light only when they are asked for.
+        return (
+            [list(each.shape) for each in session.get_inputs()],
+            [list(each.shape) for each in session.get_outputs()],
+            dict(session.get_modelmeta().custom_metadata_map),
+        )
     except Exception as error:
-        first = str(error).strip().splitlines()[0][:200]
-        raise ModelError(f"{path} cannot be read as an ONNX model: {first}", EXPORT_HINT) from None
-    return (
-        [list(each.shape) for each in session.get_inputs()],
-        [list(each.shape) for each in session.get_outputs()],
-        dict(session.get_modelmeta().custom_metadata_map),
-    )
+        raise ModelError(f"{path} cannot be read as an ONNX model: {one_line(error)}", EXPORT_HINT) from None
 
 
 def _layout(path: Path, outputs: list[list[Any]], classes: int | None) -> tuple[HeadLayout, int, int]:
@@ -167,6 +175,9 @@ def _layout(path: Path, outputs: list[list[Any]], classes: int | None) -> tuple[
     if sorted(ranks) != [3, 4]:
         missing = "mask prototypes (a 4-D output)" if 4 not in ranks else "a detection head (a 3-D output)"
         raise ModelError(f"{path} is not a YOLO segmentation network: it has no {missing}", EXPORT_HINT)
+    for shape in outputs:
+        if math.prod(side for side in shape if isinstance(side, int)) > MAX_OUTPUT_VALUES:
+            raise ModelError(f"{path} has an impossible output of {shape}", EXPORT_HINT)
     prototypes = ranks.index(4)
     head_shape, coefficients = outputs[1 - prototypes], outputs[prototypes][1]
     if not all(isinstance(side, int) for side in (*head_shape[1:], coefficients)):
@@ -189,10 +200,12 @@ def _layout(path: Path, outputs: list[list[Any]], classes: int | None) -> tuple[
 def _class_names(text: str | None) -> tuple[str, ...] | None:
     if text is None:
         return None
+    if len(text) > MAX_NAMES_TEXT:
+        return None
     try:
         names = ast.literal_eval(text)
-    except (ValueError, SyntaxError):
+        if isinstance(names, dict):
+            names = [names[key] for key in sorted(names)]
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):  # keys of several kinds; nested too deep
         return None
-    if isinstance(names, dict):
-        names = [names[key] for key in sorted(names)]
     return tuple(str(name) for name in names) if isinstance(names, list | tuple) and names else None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_us.errors import ModelError
+from edge_us.errors import ModelError, one_line
 from edge_us.inference.backend import BackendInfo, Lane, Precision
 
 if TYPE_CHECKING:
@@ -45,9 +45,9 @@ class OnnxRuntimeBackend:
         try:
             session = ort.InferenceSession(str(model.path), options, providers=["CPUExecutionProvider"])
         except Exception as error:
-            first = str(error).strip().splitlines()[0][:200]
             raise ModelError(
-                f"ONNX Runtime cannot load {model.path}: {first}", "Check the file with `edge-us models show`."
+                f"ONNX Runtime cannot load {model.path}: {one_line(error)}",
+                "Check the file with `edge-us models show`.",
             ) from None
         self.lanes = [_OnnxRuntimeLane(session, model) for _ in range(lanes)]
         self.info = BackendInfo("onnxruntime", precision.value, f"CPU (ONNX Runtime {ort.__version__})")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_us.errors import ModelError
+from edge_us.errors import ModelError, one_line
 from edge_us.inference.backend import ONE_AT_A_TIME, BackendInfo, Concurrency, Lane, Precision
 
 if TYPE_CHECKING:
@@ -60,12 +60,12 @@ class OpenVinoBackend:
         try:
             graph = _with_uint8_input(ov, ov.Core().read_model(str(model.path)), model)
             self._compiled = ov.Core().compile_model(graph, "CPU", config)
-        except RuntimeError as error:
-            first = str(error).strip().splitlines()[-1][:200]
+            self.lanes = [_OpenVinoLane(self._compiled) for _ in range(concurrency.lanes)]
+        except Exception as error:  # RuntimeError mostly, and what names that are not UTF-8 raise
             raise ModelError(
-                f"OpenVINO cannot compile {model.path}: {first}", "Use --backend onnxruntime for this model."
+                f"OpenVINO cannot compile {model.path}: {one_line(error, last=True)}",
+                "Use --backend onnxruntime for this model.",
             ) from None
-        self.lanes = [_OpenVinoLane(self._compiled) for _ in range(concurrency.lanes)]
         rest = "" if floats is None else f", {floats.value} where not quantised"
         device = f"CPU (OpenVINO {ov.__version__.split('-')[0]}{rest})"
         self.info = BackendInfo("openvino", precision.value, device)

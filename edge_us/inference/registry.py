@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -89,6 +90,17 @@ def find_entry(name: str) -> Entry | None:
     return None
 
 
+def is_shipped(name_or_path: str) -> bool:
+    """Whether this is a name of the manifest, the path of a file whose sha256 it knows, or no file at all."""
+    known = {entry.sha256 for entry in _everything()}
+    if any(name_or_path == entry.name for entry in _everything()) or find_entry(name_or_path) is not None:
+        return True
+    try:
+        return _sha256(Path(name_or_path)) in known
+    except (OSError, ValueError):  # missing, a folder, no name of a file: loading it says so
+        return True
+
+
 def verify_models() -> tuple[tuple[str, str], ...]:
     """For every shipped file the model's or classifier's name and ``ok``, ``missing`` or ``sha256 differs``."""
     states = [(entry.name, _state(entry)) for entry in _everything()]
@@ -114,14 +126,17 @@ def checked_file(name_or_path: str, entry: Entry | ClassifierEntry | None, what:
         The file is missing, or not the manifest's.
     """
     path = Path(name_or_path) if entry is None else entry.path
-    if not path.is_file():
+    if not os.path.isfile(path):  # noqa: PTH113  (pathlib's raises for names that are too long)
         raise ModelError(
             f"there is no {what} {name_or_path!r}"
             if entry is None
             else f"the file of {what} {entry.name} is missing: {path}",
             "See `edge-us models list`, or give the path of an ONNX file.",
         )
-    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    try:
+        sha256 = _sha256(path)
+    except OSError as error:
+        raise ModelError(f"cannot read {path}: {error.strerror}", "Check the file and its permissions.") from None
     if entry is not None and sha256 != entry.sha256:
         raise ModelError(
             f"{path} is not the manifest's file (sha256 {sha256[:12]}…, expected {entry.sha256[:12]}…)",
@@ -142,11 +157,19 @@ def _everything() -> list[Entry | ClassifierEntry]:
     return [*models, *classifiers]
 
 
+def _sha256(path: Path) -> str:
+    """Of a file of any size, a piece in memory at a time."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
 def _state(entry: Entry | ClassifierEntry) -> str:
     if not entry.path.is_file():
         return "missing"
-    same = hashlib.sha256(entry.path.read_bytes()).hexdigest() == entry.sha256
-    return "ok" if same else "sha256 differs"
+    return "ok" if _sha256(entry.path) == entry.sha256 else "sha256 differs"
 
 
 def _entry(name: str, table: dict[str, Any], folder: Path, default: str) -> Entry:

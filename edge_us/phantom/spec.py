@@ -142,16 +142,21 @@ def _flag(key: str, value: str) -> bool:
     return value == "1"
 
 
+def _is_number(text: str) -> bool:
+    """Plain digits, not too many: ``isdigit`` alone takes superscripts, and ``int`` no more than 4300 digits."""
+    return text.isascii() and text.isdigit() and len(text) <= 9
+
+
 def _size(key: str, value: str) -> tuple[int, int]:
     width, _, height = value.lower().partition("x")
-    if not (width.isdigit() and height.isdigit()):
+    if not (_is_number(width) and _is_number(height)):
         raise _bad(key, value, "WIDTHxHEIGHT, for example 800x600")
     return int(width), int(height)
 
 
 def _span(key: str, value: str) -> tuple[int, int]:
     first, _, last = value.partition("-")
-    if not (first.isdigit() and last.isdigit() and int(first) < int(last)):
+    if not (_is_number(first) and _is_number(last) and int(first) < int(last)):
         raise _bad(key, value, "FIRST-LAST in frames, the last one excluded, for example 40-70")
     return int(first), int(last)
 

@@ -34,26 +34,34 @@ def check_outputs(config: RunConfig) -> None:
 
         check_folder(config.bundle)
     seen: dict[Path, str] = {}
-    source = Path(config.source)
     for option in ("record", "findings", "report", "bundle"):
         path: Path | None = getattr(config, option)
         if path is None:
             continue
-        real = path.resolve()
-        if real in seen:
+        try:
+            _check_output(option, path, config.source, seen)
+        except (OSError, ValueError) as error:  # a name that is too long, or holds a NUL
+            why = getattr(error, "strerror", None) or error
             raise UsageError(
-                f"--{option} and --{seen[real]} are the same file: {path}", "Give each output its own file."
-            )
-        seen[real] = option
-        if source.exists() and path.exists() and path.samefile(source):
-            raise UsageError(f"--{option} would overwrite the source {source}", "Choose another file.")
-        if path.is_dir() and option != "bundle":
-            raise UsageError(f"--{option} {path} is a folder", "Give a file name.")
-        folder = real.parent
-        if not folder.is_dir():
-            raise UsageError(f"--{option}: the folder {folder} does not exist", f"Make it: mkdir -p {folder}")
-        if not os.access(path if path.exists() else folder, os.W_OK):
-            raise UsageError(f"--{option}: {path} is not writable", "Choose another place.")
+                f"--{option}: {str(path)[:200]!r} cannot be a file: {why}", "Choose another name."
+            ) from None
+
+
+def _check_output(option: str, path: Path, source: str, seen: dict[Path, str]) -> None:
+    real = path.resolve()
+    if real in seen:
+        raise UsageError(f"--{option} and --{seen[real]} are the same file: {path}", "Give each output its own file.")
+    seen[real] = option
+    # What the source is called may be too long for a file: then it is none.
+    if path.exists() and os.path.exists(source) and path.samefile(source):  # noqa: PTH110
+        raise UsageError(f"--{option} would overwrite the source {source}", "Choose another file.")
+    if path.is_dir() and option != "bundle":
+        raise UsageError(f"--{option} {path} is a folder", "Give a file name.")
+    folder = real.parent
+    if not folder.is_dir():
+        raise UsageError(f"--{option}: the folder {folder} does not exist", f"Make it: mkdir -p {folder}")
+    if not os.access(path if path.exists() else folder, os.W_OK):
+        raise UsageError(f"--{option}: {path} is not writable", "Choose another place.")
 
 
 def build_analyser(

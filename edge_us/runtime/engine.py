@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from edge_us.classify.classifier import Classifier
 from edge_us.classify.model import ClassifierModel
+from edge_us.errors import ModelError, one_line
 from edge_us.inference.backend import Backend, BackendName, Concurrency, Lane, Precision
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def open_engine(
     concurrency = divide(threads or _cores(), waits=waits, sources=sources)
     with ExitStack() as stack:
         detector = stack.enter_context(closing(open_backend(model, backend, precision, threads, concurrency)))
-        _warm_up(model, detector)
+        warm_up(model, detector)
         second = None
         if classifier is not None:
             # A crop is small work that comes now and then: beside other streams it gets one thread.
@@ -128,7 +129,7 @@ def open_engine(
             own = Precision.AUTO if precision is Precision.INT8 else precision
             second = open_backend(classifier, backend, own, few, Concurrency(lanes=sources))
             stack.enter_context(closing(second))
-            _warm_up(classifier, second)
+            warm_up(classifier, second)
         stack.pop_all()
         return Engine(model, detector, classifier, second, sources)
 
@@ -138,10 +139,17 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _warm_up(network: Network, backend: Backend) -> None:
+def warm_up(network: Network, backend: Backend) -> None:
+    """Run every lane once, the first one twice; raises `ModelError` where the network cannot be computed."""
     import numpy as np
 
     width, height = network.input_size
     black = np.zeros((height, width) if network.is_grey else (height, width, 3), np.uint8)
-    for lane in (backend.lanes[0], *backend.lanes):
-        lane.infer(black)
+    try:
+        for lane in (backend.lanes[0], *backend.lanes):
+            lane.infer(black)
+    except Exception as error:  # each backend raises kinds of its own
+        raise ModelError(
+            f"{network.path} cannot be computed by {backend.info.name}: {one_line(error)}",
+            "Export the network again, or try another --backend.",
+        ) from None

@@ -114,7 +114,9 @@ def open_engine_for(config: RunConfig, sources: int = 1, waits: bool | None = No
     from edge_us.classify.choose import choose_classifier
     from edge_us.inference.model import load_model
     from edge_us.runtime.engine import open_engine
+    from edge_us.runtime.probing import check_networks
 
+    check_networks(config)
     model = calibrated(load_model(config.model, config.precision), config.calibration)
     if config.min_score is not None:
         model = replace(model, threshold=config.min_score)

@@ -93,13 +93,17 @@ class Run:
     def __iter__(self) -> Iterator[tuple[Frame, FrameResult]]:
         from edge_us.capture.open import open_source
         from edge_us.runtime.build import build_outputs, build_redactor, check_outputs
+        from edge_us.runtime.probing import probing
 
         config = self.config
         check_outputs(config)
         with ExitStack() as stack:
             if self._engine is None:
                 stack.enter_context(serving(config, [self.status]))
+            # The child opens the file while this process compiles the networks.
+            probe = stack.enter_context(probing(config))
             networks = stack.enter_context(closing(Networks(config, self._engine, self._number)))
+            probe.result()
             info = networks.engine.info
             self.status.runs_on(networks.engine.model.name, info.name, info.precision)
             source = stack.enter_context(
@@ -277,24 +281,3 @@ def _inferring(index: int, step: Callable[[], T]) -> T:
             f"inference failed on frame {index}: {type(error).__name__}: {error}",
             "Try another --backend; everything shown until here is on disk.",
         ) from error
-
-
-def run(source: str, **options: Any) -> Run:
-    """Run the whole pipeline over ``source``; iterate the result to get ``(frame, result)`` pairs.
-
-    Parameters
-    ----------
-    source : str
-        File, folder or URI, as on the command line.
-    **options
-        Any field of `RunConfig`, such as ``record="out.mp4"`` or ``mode="live"``.
-
-    Raises
-    ------
-    UsageError
-        An option is unknown or has a value that is not allowed.
-    """
-    from edge_us.config import load_config
-
-    config = load_config({"source": source, **options})
-    return Run(config)

@@ -90,9 +90,11 @@ def evaluate_video(
     from edge_us.calibrate.score_calibration import calibrated
     from edge_us.config import load_config
     from edge_us.inference.model import load_model
+    from edge_us.probe.probe import check_model
     from edge_us.runtime.engine import open_engine
 
     rows = read_sequences(manifest, split)
+    check_model(model, backend=backend, precision=precision)
     loaded = calibrated(load_model(model, precision), calibration)
     if threshold is not None:
         loaded = replace(loaded, threshold=threshold)
