@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from edge_us.colour import to_i420
 from edge_us.finding import Finding, FindingKind, FrameResult
 from edge_us.frame import Colorimetry, Frame, Rect
-from edge_us.overlay.axes import Axes, long_and_short_axis
+from edge_us.measure.axes import Axes, long_and_short_axis
 from edge_us.overlay.hud import Layout, Severity, hud_rows, layout_for, may_draw
 from edge_us.overlay.labels import place_label
 from edge_us.overlay.outline import Pen, draw_outline, polygon_of

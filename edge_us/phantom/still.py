@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_us.frame import Fan, Geometry
-from edge_us.phantom.field import GRID_MM
 from edge_us.phantom.lesion import Look, Pose
 from edge_us.phantom.probe import fan_of, make_beams
-from edge_us.phantom.render import PhantomFrame, lesion_masks, scan
+from edge_us.phantom.render import PhantomFrame, scan
 from edge_us.phantom.spec import Probe
 from edge_us.phantom.tissue import make_tissue
 
@@ -60,24 +59,21 @@ def render_still(spec: StillSpec) -> PhantomFrame:
     return PhantomFrame(gray, tuple(masks), beams.region, beams.mm_per_px)
 
 
-def render_ellipse(spec: StillSpec) -> PhantomFrame:
-    """Only the mask of an elliptic lesion, on a black picture: geometry without speckle, a hundred times faster.
+def ellipse_mask(spec: StillSpec, mm_per_px: tuple[float, float]) -> NDArray[np.bool_]:
+    """The pixels whose centres lie inside an ellipse of the spec's pose: exact to the pixel, without speckle.
 
-    The ellipse has the spec's pose in the picture itself, not in tissue that gives way to a curved probe.
+    The ellipse lies in the picture itself, not in tissue that gives way to a curved probe. Pixels need not be square.
     """
-    beams = make_beams(spec.probe, spec.depth_mm, spec.width, spec.height)
-    pose, reach = spec.pose, 1.1 * max(spec.pose.semi_x_mm, spec.pose.semi_z_mm)
-    side = np.arange(-reach, reach, GRID_MM, dtype=np.float32)
-    dx, dz = side[None, :], side[:, None]
-    u = (dx * np.cos(pose.tilt) + dz * np.sin(pose.tilt)) / pose.semi_x_mm
-    v = (dz * np.cos(pose.tilt) - dx * np.sin(pose.tilt)) / pose.semi_z_mm
-    lesion: NDArray[np.uint8] = (np.hypot(u, v) < 1.0).astype(np.uint8)
-    x, z = beams.x_mm, beams.z_mm
-    if spec.fan is not None:
-        # The picture's own millimetres: straight beams from the apex, without the bent near field of `Beams.z_mm`.
-        radius = spec.fan.face * beams.mm_per_px
-        sine = x / (radius + beams.range_mm)
-        z = (radius + beams.range_mm) * np.sqrt(1.0 - sine**2) - radius
-    columns, rows = (x - pose.center_x_mm + reach) / GRID_MM, (z - pose.center_z_mm + reach) / GRID_MM
-    masks = lesion_masks(beams, lesion, columns.astype(np.float32), rows.astype(np.float32))
-    return PhantomFrame(np.zeros((spec.height, spec.width), np.uint8), tuple(masks), beams.region, beams.mm_per_px)
+    fan = spec.fan
+    x0 = 0.5 * (spec.width - 1) if fan is None else fan.x
+    z0 = -0.5 if fan is None else fan.y + fan.face
+    pose, reach = spec.pose, max(spec.pose.semi_x_mm, spec.pose.semi_z_mm)
+    dx = (np.arange(spec.width) - x0) * mm_per_px[0] - pose.center_x_mm
+    dz = (np.arange(spec.height) - z0) * mm_per_px[1] - pose.center_z_mm
+    columns, rows = np.abs(dx) <= reach, np.abs(dz) <= reach
+    across, down = dx[None, columns], dz[rows, None]
+    cos, sin = np.cos(pose.tilt), np.sin(pose.tilt)
+    u, v = (across * cos + down * sin) / pose.semi_x_mm, (down * cos - across * sin) / pose.semi_z_mm
+    mask = np.zeros((spec.height, spec.width), bool)
+    mask[np.ix_(rows, columns)] = np.hypot(u, v) < 1.0
+    return mask
