@@ -75,6 +75,11 @@ class RunConfig(BaseModel):
         description="auto names pictures that nothing may be concluded from (colour Doppler, dual view, frozen, no "
         "contact); off takes every picture for live B-mode.",
     )
+    measure: bool = Field(
+        True,
+        description="Measure stable findings (axes, area, depth) and describe lesions in the words of the BI-RADS "
+        "lexicon (shape, orientation, margin, echo pattern, posterior features); no category is claimed.",
+    )
     record: Path | None = Field(None, description="Write the annotated video here (fragmented MP4, H.264).")
     findings: Path | None = Field(None, description="Write one JSON object per shown frame here (JSON Lines).")
     report: Path | None = Field(None, description="Write the run's report here (JSON).")

@@ -16,8 +16,8 @@ from edge_us.phantom.store import Clip, load_clip
 def open_phantom(uri: str) -> Source:
     """Open ``phantom:?key=value&…`` (keys in `edge_us.phantom.spec.URI_KEYS`).
 
-    Everything is generated before the first frame is read. A plain phantom knows its region, scale and beams; the screen of
-    a cart does not say them, as a real one does not.
+    Everything is generated before the first frame is read. A plain phantom knows its region, scale and beams; the
+    screen of a cart does not say them, as a real one does not.
 
     Raises
     ------

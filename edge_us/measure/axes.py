@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 Point = tuple[float, float]
 EDGE_PX = 0.6
-"""How far a lesion reaches beyond the centres of its outermost pixels, both ends together. Not a whole pixel: of the many
-along the edge the longest distance picks the outermost ones. Measured on 1,200 ellipses whose pixels are those with their
-centre inside, 16 to 132 px, three probes, four tilts: with 1 the axes come out 0.6 px too long in the mean, with 0.6
-0.2 px, and every one is within 1 px or 3 %."""
+"""How far a lesion reaches beyond the centres of its outermost pixels, both ends together. Not a whole pixel: of the
+many along the edge the longest distance picks the outermost ones. Measured on 1,200 ellipses whose pixels are those
+with their centre inside, 16 to 132 px, three probes, four tilts: with 1 the axes come out 0.6 px too long in the mean,
+with 0.6 0.2 px, and every one is within 1 px or 3 %."""
 
 
 class Axes(NamedTuple):

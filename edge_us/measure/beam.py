@@ -2,8 +2,8 @@
 
 Height and width are those of the lexicon, across the skin and along it, and the skin lies at a right angle to the beam.
 So height is measured along the beam through the lesion's centre, where the source says how its beams run
-(`Geometry.fan`), and along the picture's vertical elsewhere. A lesion 20 degrees off the middle of a convex probe that is
-0.7 times as tall as wide would else read 0.75.
+(`Geometry.fan`), and along the picture's vertical elsewhere. A lesion 20 degrees off the middle of a convex probe that
+is 0.7 times as tall as wide would else read 0.76.
 """
 
 from __future__ import annotations

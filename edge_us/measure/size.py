@@ -72,8 +72,8 @@ def pixel_area(contour: NDArray[np.float32]) -> float:
     """Number of pixels of the mask that a contour was taken from, holes filled.
 
     Pick's theorem: a polygon through pixel centres holds ``A + B / 2 + 1`` of them, A its area, B those on its edge
-    (Pick, 1899). An edge of `cv2.findContours` runs straight or diagonally, so B is its longer extent. The polygon's own
-    area would be too small by half a pixel all around: 8 % of a lesion 50 px wide.
+    (Pick, 1899). An edge of `cv2.findContours` runs straight or diagonally, so B is its longer extent. The polygon's
+    own area would be too small by half a pixel all around: 4 % of a lesion 50 px wide.
     """
     import numpy as np
 

@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LIT_GREY = 16
-"""Median grey of a row from which it shows tissue. The entry echo is the brightest thing in the picture: in the median of
-3,179 real pictures with a lesion it has 98, and what lies outside of a sector or in a stand-off pad has less than 8."""
+"""Median grey of a row from which it shows tissue. The five rows that begin there have 122 in the median of 598 real
+pictures, and more than 40 in 99 % of them: a gain 6 dB lower still shows them."""
 LIT_ROWS = 3
 """Rows in a row that must be lit: a line of text or a ruler's tick is thinner than skin."""
 COLUMNS = 32

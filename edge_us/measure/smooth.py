@@ -12,8 +12,8 @@ seconds: a longer mean would lag behind the plane that is shown."""
 class Smoothed:
     """Exponentially weighted mean and standard deviation, weighted by the time between the values.
 
-    The first values count alike, so that the mean is not held by where it began: the weight of value n is at least 1 / n
-    (variance as in Finch, "Incremental calculation of weighted mean and variance", 2009).
+    The first values count alike, so that the mean is not held by where it began: the weight of value n is at least 1 /
+    n (variance as in Finch, "Incremental calculation of weighted mean and variance", 2009).
     """
 
     __slots__ = ("_count", "_last_ns", "_variance", "mean")

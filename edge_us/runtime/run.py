@@ -218,6 +218,7 @@ class Run:
             mode=mode.value,
             model=engine.model,
             classifier=engine.classifier,
+            described=self.config.measure,
             backend=engine.info,
             region=analyser.region_note,
             ledger=self._ledger,

@@ -9,7 +9,7 @@ from edge_us.finding import AiState, Finding, FindingKind, FrameResult, SourceSt
 from edge_us.frame import Frame, Geometry
 from edge_us.overlay.overlay import Overlay
 from tests.conftest import REPOSITORY
-from tests.overlay.pictures import HUD, ellipse, found, grey, shown
+from tests.overlay.pictures import HUD, ellipse, found, grey, measured, shown
 
 FOLDER = REPOSITORY / "tests" / "golden" / "overlay"
 
@@ -30,7 +30,7 @@ def calibrated() -> Frame:
 CASES: dict[str, tuple[Frame, FrameResult]] = {
     "on": (grey(320, 240), shown(*lesions())),
     "on_bright": (grey(320, 240, 225), shown(*lesions())),
-    "calibrated": (calibrated(), shown(lesions()[0])),
+    "calibrated": (calibrated(), shown(measured(calibrated(), lesions()[0]))),
     "stale": (grey(320, 240), shown(ai_state=AiState.STALE, age_ms=312.0, reason="too old")),
     "off_no_signal": (
         grey(208, 208, 30),
