@@ -34,7 +34,7 @@ THRESHOLDS = {
     ),
     PARTS: Threshold(12.0, 1.5, "measured: docs/measurements.md, phantoms of one and of several echogenicities"),
     DARK: Threshold(0.15, 0.05, "measured: docs/measurements.md, phantoms with an anechoic half"),
-    BLACK: Threshold(0.15, 0.0, "measured: docs/measurements.md, words that a gain 6 dB lower flips on real pictures"),
+    BLACK: Threshold(0.3, 0.0, "measured: docs/measurements.md, words that a gain 6 dB lower flips on real pictures"),
 }
 FAT = (0.10, 0.40)
 CORE, AWAY = 0.08, 0.10

@@ -47,7 +47,8 @@ def look(patch: Patch, contour: NDArray[np.float32], unit: tuple[float, float]) 
     """Number of one lesion; empty where too little of its margin is in the picture."""
     import numpy as np
 
-    outside = patch.grey[patch.lit & (patch.distance > 0) & (patch.distance < REACH * BIN * patch.diameter)]
+    step = BIN * patch.diameter
+    outside = patch.grey[patch.lit & (patch.distance > STRIP * step) & (patch.distance < REACH * step)]
     if np.mean(outside <= DARK_GREY) > MOST_BLACK:
         return {}
     sharp, seen = _sharp(patch)
@@ -67,7 +68,8 @@ def _sharp(patch: Patch) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     import numpy as np
 
     steps = np.floor(patch.distance / (BIN * patch.diameter)).astype(np.int64)
-    near = (steps >= -REACH) & (steps < REACH) & patch.lit
+    # Inside a lesion black is no want of a picture: it may be a cyst.
+    near = (steps >= -REACH) & (steps < REACH) & (patch.lit | (steps < 0))
     rows, columns = np.nonzero(near)
     grey = patch.grey[rows, columns]
     # Levels by rank among the pixels near the margin: a grey map changes none of them.

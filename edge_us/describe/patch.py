@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     Grid = NDArray[np.float64]
 
 LESION_PX = 44
-"""Diameter of a lesion in its patch, or what it has in the frame if that is less: 44 px give windows of 5 px, for which
-OpenCV's median is several times faster than for larger ones. With 36, 56 or 72 px instead the numbers of 250 real lesions
-change by 0.3 dB or less in the median, those between a lesion's parts by 0.5 dB."""
+"""Diameter of a lesion in its patch, or what it has in the frame if that is less: 44 px give windows of 5 px, for
+which OpenCV's median is several times faster than for larger ones. With 36, 56 or 72 px instead the numbers of 250 real
+lesions change by 0.3 dB or less in the median, those between a lesion's parts by 0.5 dB."""
 LEAST_PX = 12
 """A smaller lesion in the frame has too few pixels to be described."""
 ABOVE, BELOW, BESIDE = 2.5, 1.2, 1.0
@@ -56,6 +56,8 @@ class Patch:
         Box of the lesion; right and bottom are exclusive.
     tissue : int
         First row below the skin.
+    apex : float
+        Row, below 0, at which the beams of a curved probe meet; minus infinity for straight beams.
     """
 
     grey: Gray
@@ -68,6 +70,7 @@ class Patch:
     right: int
     bottom: int
     tissue: int
+    apex: float
 
 
 def make_patch(
@@ -139,6 +142,7 @@ def make_patch(
         top=max(0, int((low_b - start_b) / step)),
         right=min(grey.shape[1], int((high_a - start_a) / step) + 1),
         bottom=min(grey.shape[0], int((high_b - start_b) / step) + 1),
+        apex=-math.inf if fan is None else -start_b / step,
         tissue=max(0, math.ceil((face + thick - start_b) / step)),
     )
 

@@ -10,10 +10,15 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from edge_us.describe.patch import DARK_GREY, Patch
 from edge_us.describe.ranks import contrast_db, histogram
 from edge_us.describe.threshold import UNCERTAIN, Numbers, Threshold
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 NONE, ENHANCEMENT, SHADOWING, COMBINED = "none", "enhancement", "shadowing", "combined"
 WORDS = (NONE, ENHANCEMENT, SHADOWING, COMBINED)
@@ -30,7 +35,10 @@ BESIDE = (0.1, 0.8)
 """From where to where the tissue beside is looked at, in widths of the lesion from its edge."""
 LEAST_ROWS = 0.25
 """Depth that must be left below the lesion, in diameters."""
-LEAST_PIXELS = 120
+BANDS = 4
+"""Depths that are compared apart: two kinds of tissue at once, above and below a layer's border, would hide a shadow."""
+LEAST_PIXELS = 30
+"""Beside the lesion in one band."""
 MOST_BLACK = 0.15
 """Share of black pixels beside, from which the gain is too low to compare: a shadow cannot be darker than black."""
 
@@ -44,21 +52,45 @@ def look(patch: Patch) -> dict[str, float]:
     last = min(patch.grey.shape[0], first + round(DEEP * size))
     if last - first < LEAST_ROWS * size:
         return {}
-    rows = slice(first, last)
+    grey, lit = _levelled(patch, first, last)
     near, far = round(BESIDE[0] * width), round(BESIDE[1] * width)
-    left = slice(max(0, patch.left - far), max(0, patch.left - near))
-    right = slice(patch.right + near, patch.right + far)
-    beside = np.concatenate([patch.grey[rows, side][patch.lit[rows, side]] for side in (left, right)])
-    if len(beside) < LEAST_PIXELS or np.mean(beside <= DARK_GREY) > MOST_BLACK:
+    sides = np.zeros(grey.shape[1], bool)
+    sides[max(0, patch.left - far) : max(0, patch.left - near)] = True
+    sides[patch.right + near : patch.right + far] = True
+    inset = (1 - MIDDLE) / 2 * width
+    edges = np.rint(np.linspace(patch.left + inset, patch.right - inset, STRIPS + 1)).astype(int).tolist()
+    bands = []
+    for low, high in pairwise(np.rint(np.linspace(0, last - first, BANDS + 1)).astype(int).tolist()):
+        here, seen = grey[low:high], lit[low:high]
+        beside = here[:, sides][seen[:, sides]]
+        if len(beside) < LEAST_PIXELS or np.mean(beside <= DARK_GREY) > MOST_BLACK:
+            continue
+        reference = histogram(beside)
+        bands.append([contrast_db(histogram(here[:, a:b]), reference) for a, b in pairwise(edges)])
+    if len(bands) < BANDS / 2 or edges[-1] - edges[0] < STRIPS:
         return {}
-    reference = histogram(beside)
-    margin = (1 - MIDDLE) / 2 * width
-    edges = np.rint(np.linspace(patch.left + margin, patch.right - margin, STRIPS + 1)).astype(int)
-    strips = [contrast_db(histogram(patch.grey[rows, a:b]), reference) for a, b in pairwise(edges.tolist())]
-    strips = sorted(each for each in strips if not math.isnan(each))
-    if len(strips) < STRIPS:
-        return {}
+    strips = sorted(float(value) for value in np.mean(bands, axis=0))
     return {MEAN: sum(strips) / STRIPS, DARKEST: sum(strips[:2]) / 2, BRIGHTEST: sum(strips[-2:]) / 2}
+
+
+def _levelled(patch: Patch, first: int, last: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Pixels and whether they are lit, rows at one depth: below a curved probe tissue lies in planes, not in arcs.
+
+    Layers that a probe has bent return to their own shape some 15 mm deep; compared along arcs, a layer's border that
+    lies across the beam at the middle made shadows and enhancements of 4 dB on phantoms without any.
+    """
+    import numpy as np
+
+    if math.isinf(patch.apex):
+        return patch.grey[first:last], patch.lit[first:last]
+    middle_x, middle_y = (patch.left + patch.right) / 2, (patch.top + patch.bottom) / 2
+    turn = (np.arange(patch.grey.shape[1]) + 0.5 - middle_x) / (middle_y - patch.apex)
+    reach = (np.arange(first, last) - patch.apex)[:, None] / np.cos(np.clip(turn, -1.0, 1.0))
+    rows = np.rint(reach + patch.apex).astype(np.int64)
+    inside = rows < patch.grey.shape[0]
+    rows = np.minimum(rows, patch.grey.shape[0] - 1)
+    columns = np.arange(patch.grey.shape[1])
+    return patch.grey[rows, columns], patch.lit[rows, columns] & inside
 
 
 def word(numbers: Numbers) -> str:

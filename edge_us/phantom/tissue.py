@@ -45,14 +45,14 @@ def make_tissue(
     kinds: tuple[LesionKind, ...],
     half_width_mm: float,
     depth_mm: float,
-    placed: tuple[tuple[Look, Pose], ...] = (),
+    placed: tuple[tuple[Look, Pose], ...] | None = None,
 ) -> Tissue:
     """Build a slab that reaches ``half_width_mm`` to either side of the path of the probe's centre.
 
-    Lesions in ``placed`` lie where they are told to, after those of a kind.
+    With ``placed`` the probe stands still over x = 0, and these lesions lie where they are told to.
     """
     margin = half_width_mm + 2
-    reach = sweep_reach_mm(len(kinds), half_width_mm)
+    reach = sweep_reach_mm(len(kinds), half_width_mm) if placed is None else 0.0
     rows = int(depth_mm / GRID_MM) + 40
     columns = int(2 * (reach + margin) / GRID_MM)
     x0 = -(reach + margin)
@@ -64,7 +64,7 @@ def make_tissue(
         center_x = (number - (len(kinds) - 1) / 2) * LESION_SPACING_MM
         pose = draw_pose(rng, LOOKS[kind], center_x, depth_mm)
         grow(rng, LOOKS[kind], pose, number + 1, depth_mm, x, z, level, excess, lesions)
-    for number, (look, pose) in enumerate(placed, start=len(kinds) + 1):
+    for number, (look, pose) in enumerate(placed or (), start=len(kinds) + 1):
         grow(rng, look, pose, number, depth_mm, x, z, level, excess, lesions)
     return Tissue(level, excess, scatterers(rng, (rows, columns), looks=2), lesions, x0)
 
