@@ -36,7 +36,7 @@ BESIDE = (0.1, 0.8)
 LEAST_ROWS = 0.25
 """Depth that must be left below the lesion, in diameters."""
 BANDS = 4
-"""Depths that are compared apart: two kinds of tissue at once, above and below a layer's border, would hide a shadow."""
+"""Depths that are compared apart: two kinds of tissue at once, above and below a border, would hide a shadow."""
 LEAST_PIXELS = 30
 """Beside the lesion in one band."""
 MOST_BLACK = 0.15

@@ -19,17 +19,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Lines = tuple[str, ...]
-MOST_SHARE = 0.12
+MOST_SHARE = 0.15
 """Share of the picture that the block may cover; on smaller pictures there is none."""
 STAY = 1.25
 """So many times larger must another lesion's box be for the block to change over to it."""
-_TERMS = {
-    "shape": "shape",
-    "orientation": "orientation",
-    "margin": "margin",
-    "echo_pattern": "echo",
-    "posterior_features": "posterior",
-}
+_ROWS = (
+    (("shape", "shape"), ("orientation", "orientation"), ("margin", "margin")),
+    (("echo_pattern", "echo"),),
+    (("posterior_features", "posterior"),),
+)
+"""Descriptors by row, each with the term that stands for it where it is uncertain."""
 _WORDS = {
     "none": "no posterior features",
     "enhancement": "posterior enhancement",
@@ -63,19 +62,17 @@ def detail_lines(found: Finding) -> Lines:
         size = values.get("long_axis_mm")
         lines.append(f"size: {size.reason if isinstance(size, Unknown) else 'not measured'}")
     lines.append(f"height/width {_number(found, 'height_to_width', '.2f')}")
-    known, uncertain, reasons = [], [], []
-    for name, term in _TERMS.items():
-        value = found.descriptors.get(name)
-        if isinstance(value, Unknown):
-            reasons.append(value.reason)
-        elif value == "uncertain":
-            uncertain.append(term)
-        elif isinstance(value, str):
-            known.append(_WORDS.get(value, value))
-    if len(reasons) == len(_TERMS):
-        return (*lines, f"descriptors: {reasons[0]}")
-    # Two rows: the words of the outline, then those of the echoes.
-    lines += [", ".join(part) for part in (known[:3], known[3:]) if part]
+    reasons = [value.reason for value in found.descriptors.values() if isinstance(value, Unknown)]
+    uncertain: list[str] = []
+    worded = len(lines)
+    for row in _ROWS:
+        said = [(term, found.descriptors.get(name)) for name, term in row]
+        uncertain += [term for term, value in said if value == "uncertain"]
+        known = [_WORDS.get(value, value) for _, value in said if isinstance(value, str) and value != "uncertain"]
+        if known:
+            lines.append(", ".join(known))
+    if len(lines) == worded and not uncertain and reasons:
+        lines.append(f"descriptors: {reasons[0]}")
     if uncertain:
         lines.append(f"uncertain: {', '.join(uncertain)}")
     return tuple(lines)

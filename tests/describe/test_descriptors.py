@@ -68,7 +68,7 @@ def test_pixels_twice_as_tall_as_wide_change_no_word(name: str) -> None:
     flat = np.ascontiguousarray(frame.pixels[::2])
     geometry = replace(frame.geometry, region=None, mm_per_px=(scale[0], 2 * scale[1]))
     squashed = Frame(flat, PixelFormat.GRAY8, frame.width, len(flat), 0, 0, 0, geometry=geometry)
-    words = describe(look(squashed, contour * np.float32((1, 0.5)), Rect(0, 0, *squashed.size), 0.0))
+    words = describe(look(squashed, contour * np.array((1, 0.5), np.float32), Rect(0, 0, *squashed.size), 0.0))
     expected = LESIONS[name].words
     assert {term: words[term] for term in expected} == expected
 
