@@ -119,7 +119,9 @@ def make_patch(
     start_b, end_b = max(face, low_b - ABOVE * diameter), min(floor, high_b + BELOW * diameter)
     if end_a - start_a < 4 * step or end_b - start_b < 4 * step:
         return None
-    grid_a, grid_b = np.arange(start_a, end_a, step), np.arange(start_b, end_b, step)
+    grid_a, grid_b = (
+        np.arange(low, high, step, dtype=np.float64) for low, high in ((start_a, end_a), (start_b, end_b))
+    )
     grey = _pick(frame, bounds, unit, grid_a, grid_b, radius)
     points = np.stack(((across - start_a) / step, (along - start_b) / step), axis=1)
     inside = np.zeros(grey.shape, np.uint8)

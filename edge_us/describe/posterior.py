@@ -63,8 +63,10 @@ def look(patch: Patch) -> dict[str, float]:
     for low, high in pairwise(np.rint(np.linspace(0, last - first, BANDS + 1)).astype(int).tolist()):
         here, seen = grey[low:high], lit[low:high]
         beside = here[:, sides][seen[:, sides]]
-        if len(beside) < LEAST_PIXELS or np.mean(beside <= DARK_GREY) > MOST_BLACK:
+        if len(beside) < LEAST_PIXELS:
             continue
+        if np.mean(beside <= DARK_GREY) > MOST_BLACK:
+            return {}  # not only this band left out: then the gain would choose which depths are compared
         reference = histogram(beside)
         bands.append([contrast_db(histogram(here[:, a:b]), reference) for a, b in pairwise(edges)])
     if len(bands) < BANDS / 2 or edges[-1] - edges[0] < STRIPS:
