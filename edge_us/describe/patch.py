@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from edge_us.colour import to_gray
+from edge_us.colour import gray_of, with_luma
 from edge_us.frame import Frame, Rect
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def make_patch(
     grid_a, grid_b = (
         np.arange(low, high, step, dtype=np.float64) for low, high in ((start_a, end_a), (start_b, end_b))
     )
-    grey = _pick(frame, bounds, unit, grid_a, grid_b, radius)
+    grey = _pick(frame, unit, grid_a, grid_b, radius)
     points = np.stack(((across - start_a) / step, (along - start_b) / step), axis=1)
     inside = np.zeros(grey.shape, np.uint8)
     cv2.fillPoly(inside, [np.rint(points * 16).astype(np.int32)], 1, cv2.LINE_8, 4)
@@ -149,26 +149,22 @@ def make_patch(
     )
 
 
-def _pick(frame: Frame, bounds: Rect, unit: tuple[float, float], across: Grid, along: Grid, radius: float) -> Gray:
+def _pick(frame: Frame, unit: tuple[float, float], across: Grid, along: Grid, radius: float) -> Gray:
     """The pixels nearest to a grid in the frame; around a fan's apex ``across`` is the arc at ``radius``."""
     import cv2
     import numpy as np
 
-    fan = frame.geometry.fan
+    # Picked first, made grey then: of a large lesion only one pixel in many is needed.
+    pixels, fan = with_luma(frame), frame.geometry.fan
     if fan is None:
-        columns, rows = np.rint(across / unit[0]).astype(int), np.rint(along / unit[1]).astype(int)
-        left, top = int(columns[0]), int(rows[0])
-        part = Rect(left, top, int(columns[-1]) - left + 1, int(rows[-1]) - top + 1).clip(frame.width, frame.height)
-        gray = to_gray(frame, part)
-        columns = np.clip(columns - part.x, 0, part.width - 1)
-        rows = np.clip(rows - part.y, 0, part.height - 1)
-        return np.ascontiguousarray(gray[rows[:, None], columns])
+        columns = np.clip(np.rint(across / unit[0]).astype(int), 0, frame.width - 1)
+        rows = np.clip(np.rint(along / unit[1]).astype(int), 0, frame.height - 1)
+        return np.ascontiguousarray(gray_of(frame, pixels[rows[:, None], columns]))
     angle = (across / radius)[None, :]
-    x = fan.x + along[:, None] * np.sin(angle) / unit[0]
-    y = fan.y + along[:, None] * np.cos(angle) / unit[1]
-    left, top, right, bottom = (int(v) for v in (x.min(), y.min(), x.max() + 2, y.max() + 2))
-    part = Rect(left, top, right - left, bottom - top).clip(frame.width, frame.height)
-    gray = to_gray(frame, part)
-    map_x, map_y = (x - part.x).astype(np.float32), (y - part.y).astype(np.float32)
-    picked = cv2.remap(gray, map_x, map_y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
-    return np.asarray(picked, np.uint8)
+    x = (fan.x + along[:, None] * np.sin(angle) / unit[0]).astype(np.float32)
+    y = (fan.y + along[:, None] * np.cos(angle) / unit[1]).astype(np.float32)
+    picked = cv2.remap(pixels, x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=(0, 0, 0))
+    # Outside of the frame there is black in every range.
+    gray = gray_of(frame, np.asarray(picked, np.uint8))
+    inside = (x > -0.5) & (y > -0.5) & (x < frame.width - 0.5) & (y < frame.height - 0.5)
+    return np.where(inside, gray, 0).astype(np.uint8)
