@@ -40,16 +40,25 @@ def to_gray(frame: Frame, region: Rect | None = None) -> Image:
     ndarray of uint8, shape (height, width)
         A view where no conversion is needed: treat it as read-only.
     """
+    return gray_of(frame, _crop(with_luma(frame), region))
+
+
+def with_luma(frame: Frame) -> Image:
+    """The pixels that grey is made of, as a view: BGR, or the luma of other formats."""
+    return frame.pixels if frame.format is PixelFormat.BGR else luma(frame)
+
+
+def gray_of(frame: Frame, pixels: Image) -> Image:
+    """Full-range grey of pixels that were picked from `with_luma` of a frame, shape (height, width)."""
     if frame.format is PixelFormat.BGR:
         import cv2
 
-        return np.asarray(cv2.cvtColor(_crop(frame.pixels, region), cv2.COLOR_BGR2GRAY), np.uint8)
-    gray = _crop(luma(frame), region)
+        return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), np.uint8)
     if frame.colorimetry.range is ColorRange.LIMITED and frame.format is not PixelFormat.GRAY8:
         import cv2
 
-        return np.asarray(cv2.LUT(np.ascontiguousarray(gray), _expand_luma()), np.uint8)
-    return gray
+        return np.asarray(cv2.LUT(np.ascontiguousarray(pixels), _expand_luma()), np.uint8)
+    return pixels
 
 
 def to_bgr(frame: Frame, region: Rect | None = None) -> Image:

@@ -89,6 +89,11 @@ class RunConfig(BaseModel):
         description="auto names pictures that nothing may be concluded from (colour Doppler, dual view, frozen, no "
         "contact); off takes every picture for live B-mode.",
     )
+    measure: bool = Field(
+        True,
+        description="Measure stable findings (axes, area, depth) and describe lesions in the words of the BI-RADS "
+        "lexicon (shape, orientation, margin, echo pattern, posterior features); no category is claimed.",
+    )
     preset: Path | None = Field(
         None,
         description="Preset of this cart's screen (`edge-us calibrate region`): its image region, and what to hide.",

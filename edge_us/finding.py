@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from edge_us.measure.axes import Axes
+
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
@@ -86,6 +88,8 @@ class Finding:
         Probability, 0..1, only on stable tracks of models that have a classifier.
     measurements, descriptors : mapping
         Named values; unknown ones as `Unknown` with the reason.
+    axes : Axes or None
+        Long and short axis of this contour, where the callipers stand; None where nothing is measured.
     """
 
     kind: FindingKind
@@ -97,6 +101,7 @@ class Finding:
     malignancy: float | Unknown = field(default=Unknown("the model has no classifier"))
     measurements: Mapping[str, Value] = field(default_factory=_nothing)
     descriptors: Mapping[str, Value] = field(default_factory=_nothing)
+    axes: Axes | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -82,6 +82,22 @@ class UltrasoundRegion:
     is_tissue: bool = True
 
 
+class Fan(NamedTuple):
+    """Beams of a curved probe: they run away from one point, and the probe's face is an arc around it.
+
+    Attributes
+    ----------
+    x, y : float
+        The point, in px of the frame (pixel centres at whole numbers); usually above the picture.
+    face : float
+        Distance of the face from the point along the vertical, in px.
+    """
+
+    x: float
+    y: float
+    face: float
+
+
 @dataclass(frozen=True, slots=True)
 class Geometry:
     """Where in the picture the ultrasound image lies, and how large a pixel is.
@@ -96,12 +112,15 @@ class Geometry:
         Why ``mm_per_px`` is None; empty when it is known.
     regions : tuple of UltrasoundRegion
         All regions that the source declares.
+    fan : Fan or None
+        How the beams of a curved probe run; None for straight beams, and where nobody knows.
     """
 
     region: Rect | None = None
     mm_per_px: tuple[float, float] | None = None
     reason: str = "uncalibrated"
     regions: tuple[UltrasoundRegion, ...] = field(default=())
+    fan: Fan | None = None
 
 
 UNKNOWN_GEOMETRY = Geometry()

@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 from scenes import SIZES, heads, lesion_boxes, picture, shown
 
 from edge_us.colour import to_bgr, to_gray, to_i420
+from edge_us.describe.describe import look
 from edge_us.finding import Finding, FindingKind
-from edge_us.frame import PixelFormat, Rect
+from edge_us.frame import Geometry, PixelFormat, Rect
 from edge_us.inference.backend import Lane
 from edge_us.inference.decode import HeadLayout, mask_contour, select
 from edge_us.inference.detector import Detector, Job
 from edge_us.inference.letterbox import Letterbox
 from edge_us.inference.model import Model
+from edge_us.measure.stage import Measure
 from edge_us.overlay.overlay import Overlay
 from edge_us.overlay.picture import Hud
 from edge_us.tracking.tracker import Tracker
@@ -117,6 +119,41 @@ def test_post_processing(measured: Measured, model: Model, side: int, count: int
     for _ in range(10):
         one()
     assert len(measured(one)) >= count - 1
+
+
+@each_size
+@each_count
+def test_measure(measured: Measured, size: tuple[int, int], count: int) -> None:
+    """Every tracked lesion of one frame."""
+    frame = replace(picture(size), geometry=Geometry(mm_per_px=(0.08, 0.08), reason=""))
+    stage, findings = Measure(stills=False), shown(count, size).findings
+    assert len(measured(stage.apply, frame, findings, None, None)) == count
+
+
+@each_size
+def test_describe(measured: Measured, size: tuple[int, int]) -> None:
+    """One look at one lesion, which is the most that a frame takes."""
+    (finding,) = shown(1, size).findings
+    assert "echo_db" in measured(look, picture(size), finding.contour, None, 0.0)
+
+
+@each_size
+@each_count
+def test_overlay_with_measurements(measured: Measured, size: tuple[int, int], count: int) -> None:
+    """Callipers, millimetres and the block of one lesion."""
+    frame, overlay, ages = (
+        replace(picture(size), geometry=Geometry(mm_per_px=(0.08, 0.08), reason="")),
+        Overlay(),
+        numbers(1),
+    )
+    stage, result = Measure(stills=False), shown(count, size)
+    result = replace(result, findings=stage.apply(frame, result.findings, None, None))
+
+    def draw() -> object:
+        aged = replace(result, shown_ns=(next(ages) % 50) * 1_000_000)
+        return overlay.draw(frame, aged, Hud(29.9, 0, 0, "lesion-fast"))
+
+    measured(draw)
 
 
 @each_size

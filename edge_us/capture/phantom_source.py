@@ -8,6 +8,7 @@ from itertools import count
 from edge_us.capture.sequence import Decoded, SequenceSource
 from edge_us.capture.source import Source, SourceInfo, SourceKind
 from edge_us.frame import UNKNOWN_GEOMETRY, Geometry
+from edge_us.phantom.probe import fan_of
 from edge_us.phantom.spec import parse_uri
 from edge_us.phantom.store import Clip, load_clip
 
@@ -15,8 +16,8 @@ from edge_us.phantom.store import Clip, load_clip
 def open_phantom(uri: str) -> Source:
     """Open ``phantom:?key=value&…`` (keys in `edge_us.phantom.spec.URI_KEYS`).
 
-    Everything is generated before the first frame is read. A plain phantom knows its region and scale; the screen of
-    a cart does not say them, as a real one does not.
+    Everything is generated before the first frame is read. A plain phantom knows its region, scale and beams; the
+    screen of a cart does not say them, as a real one does not.
 
     Raises
     ------
@@ -27,7 +28,8 @@ def open_phantom(uri: str) -> Source:
     clip = load_clip(spec)
     geometry = UNKNOWN_GEOMETRY
     if not spec.screen:
-        geometry = Geometry(clip.region, (clip.mm_per_px, clip.mm_per_px), "")
+        fan = fan_of(spec.probe, spec.imaging_depth_mm, spec.width, spec.height)
+        geometry = Geometry(clip.region, (clip.mm_per_px, clip.mm_per_px), "", fan=fan)
     kind = SourceKind.LIVE if playback.live else SourceKind.FILE
     info = SourceInfo(uri, kind, spec.fps, None if playback.loop else spec.frames)
     return SequenceSource(info, _play(clip, spec.fps, geometry, playback.loop), [])

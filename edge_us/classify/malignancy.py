@@ -55,7 +55,7 @@ class Malignancy:
         self._tracks: dict[int, _Seen] = {}
 
     def apply(
-        self, frame: Frame, findings: Sequence[Finding], bounds: Rect | None, withheld: str | None
+        self, frame: Frame, findings: Sequence[Finding], region: Rect | None, withheld: str | None
     ) -> tuple[Finding, ...]:
         """The findings with their probability, or with the reason why there is none.
 
@@ -64,7 +64,7 @@ class Malignancy:
         frame : Frame
         findings : sequence of Finding
             After tracking.
-        bounds : Rect or None
+        region : Rect or None
             The image region; None is the whole frame.
         withheld : str or None
             Why nothing may be concluded from this picture; None where it may.
@@ -73,11 +73,11 @@ class Malignancy:
             # What was seen before still holds when the picture is live again: tracks are kept.
             return tuple(replace(found, malignancy=Unknown(f"not analysable: {withheld}")) for found in findings)
         if self._stills:
-            return tuple(self._still(frame, found, bounds) for found in findings)
+            return tuple(self._still(frame, found, region) for found in findings)
         self._tracks = {
             found.track: self._tracks.get(found.track, _Seen()) for found in findings if found.track is not None
         }
-        self._look(frame, findings, bounds)
+        self._look(frame, findings, region)
         return tuple(self._tracked(found) for found in findings)
 
     def _still(self, frame: Frame, found: Finding, bounds: Rect | None) -> Finding:

@@ -212,7 +212,7 @@ def _analyser(region: str, engine: Engine, floor: float) -> Analyser:
     from edge_us.config import load_config
     from edge_us.runtime.build import build_analyser
 
-    config = load_config({"source": "images:", "region": region}, environment={})
+    config = load_config({"source": "images:", "region": region, "measure": False}, environment={})
     return build_analyser(config, engine.share(), SourceKind.STILLS, floor)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from edge_us.overlay.axes import Axes, Point
+from edge_us.measure.axes import Axes, Point
 from edge_us.overlay.planes import Bgr, Planes
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from edge_us.colour import to_i420
 from edge_us.finding import Finding, FindingKind, FrameResult
 from edge_us.frame import Colorimetry, Frame, Rect
-from edge_us.overlay.axes import Axes, long_and_short_axis
+from edge_us.overlay.details import MOST_SHARE, block_mask, chosen, detail_lines, place_block
 from edge_us.overlay.hud import Layout, Severity, hud_rows, layout_for, may_draw
 from edge_us.overlay.labels import place_label
 from edge_us.overlay.outline import Pen, draw_outline, polygon_of
@@ -39,6 +39,8 @@ class Overlay:
         self._picture: Picture | None = None
         self._planes: Planes | None = None
         self._places: dict[int, int] = {}
+        self._detailed: int | None = None
+        self._corner: int | None = None
 
     def draw(self, frame: Frame, result: FrameResult, hud: Hud) -> Picture:
         """Compose one picture.
@@ -62,9 +64,11 @@ class Overlay:
         layout = layout_for(picture.width, picture.height)
         findings = result.findings if may_draw(result) else ()
         # HUD and notice come after the contours: nothing may cover the notice.
-        texts = self._draw_outlines(planes, frame, findings)
+        self._draw_outlines(planes, findings)
         area = self._write_hud(planes, layout, result, hud)
-        self._write_labels(planes, layout, area, findings, texts)
+        taken = [_around(finding.box, Pen.of(picture.width, picture.height).reach) for finding in findings]
+        taken += self._write_details(planes, layout, area, findings, taken)
+        self._write_labels(planes, layout, area, findings, taken)
         return picture
 
     def _copy(self, frame: Frame) -> tuple[Planes, Picture]:
@@ -111,29 +115,44 @@ class Overlay:
         return Rect(0, top, width, max(0, bottom - top))
 
     @staticmethod
-    def _draw_outlines(planes: Planes, frame: Frame, findings: tuple[Finding, ...]) -> list[str]:
-        """Draw contours and callipers; returns the text of each label."""
+    def _draw_outlines(planes: Planes, findings: tuple[Finding, ...]) -> None:
+        """Draw contours, and callipers where something is measured."""
         height, width = planes.y.shape
         pen = Pen.of(width, height)
-        mm_per_px = frame.geometry.mm_per_px
-        texts = []
         for finding in findings:
-            axes = long_and_short_axis(finding.contour, mm_per_px)
             polygon = polygon_of(finding.contour, finding.box)
-            draw_outline(planes, polygon, axes, pen, _KIND_COLOURS[finding.kind], finding.unseen > 0)
-            texts.append(label_text(finding, axes if mm_per_px is not None else None))
-        return texts
+            draw_outline(planes, polygon, finding.axes, pen, _KIND_COLOURS[finding.kind], finding.unseen > 0)
+
+    def _write_details(
+        self, planes: Planes, layout: Layout, area: Rect, findings: tuple[Finding, ...], taken: list[Rect]
+    ) -> list[Rect]:
+        """Write the block of one lesion into a free corner; returns where it stands."""
+        found = chosen(findings, self._detailed)
+        if found is None:
+            return []
+        self._detailed = found.track
+        mask = block_mask(detail_lines(found), layout.font_px)
+        height, width = mask.shape
+        if height * width > MOST_SHARE * planes.y.size:
+            return []
+        # As far from the picture's edge as all other text.
+        inner = Rect(area.x + layout.margin, area.y, max(0, area.width - 2 * layout.margin), area.height)
+        placed = place_block((width, height), inner, taken, self._corner)
+        if placed is None:
+            return []
+        place, self._corner = placed
+        planes.write(mask, place.x, place.y, _KIND_COLOURS[found.kind])
+        return [place]
 
     def _write_labels(
-        self, planes: Planes, layout: Layout, area: Rect, findings: tuple[Finding, ...], texts: list[str]
+        self, planes: Planes, layout: Layout, area: Rect, findings: tuple[Finding, ...], taken: list[Rect]
     ) -> None:
-        """Write each label where it covers no lesion."""
+        """Write each label where it covers no lesion and nothing else that is ``taken``."""
         height, width = planes.y.shape
         reach = Pen.of(width, height).reach
-        taken = [_around(finding.box, reach) for finding in findings]
         places: dict[int, int] = {}
-        for finding, text in zip(findings, texts, strict=True):
-            mask = text_mask(text, layout.font_px)
+        for finding in findings:
+            mask = text_mask(label_text(finding), layout.font_px)
             previous = None if finding.track is None else self._places.get(finding.track)
             placed = place_label((mask.shape[1], mask.shape[0]), finding.box, taken, area, reach + 3, previous)
             if placed is None:
@@ -146,15 +165,16 @@ class Overlay:
         self._places = places
 
 
-def label_text(finding: Finding, axes_mm: Axes | None) -> str:
+def label_text(finding: Finding) -> str:
     """Label such as ``#3 0.87``, ``node #4 0.71``; with a scale ``#3 0.87  12.3 x 8.1 mm``; with a classifier's
     probability ``#3 0.87  malignancy 0.31``."""
     parts = [] if finding.kind is FindingKind.LESION else [finding.kind.value]
     if finding.track is not None:
         parts.append(f"#{finding.track}")
     parts.append(f"{finding.score:.2f}")
-    if axes_mm is not None:
-        parts.append(f" {axes_mm.long_length:.1f} x {axes_mm.short_length:.1f} mm")
+    long, short = (finding.measurements.get(name) for name in ("long_axis_mm", "short_axis_mm"))
+    if isinstance(long, float) and isinstance(short, float):
+        parts.append(f" {long:.1f} x {short:.1f} mm")
     if isinstance(finding.malignancy, float):
         parts.append(f" malignancy {finding.malignancy:.2f}")
     return " ".join(parts)

@@ -33,6 +33,8 @@ class Look:
         Gain of the tissue just outside, and how far it reaches.
     capsule_db : float
         Gain of the thin wall where the beam meets it at a right angle.
+    right_echo_db, right_loss_db_mm : float or None
+        Echogenicity and attenuation of the lesion's right half where it differs from the left: a lesion of two parts.
     """
 
     semi_x_mm: float
@@ -46,6 +48,22 @@ class Look:
     rim_db: float
     rim_mm: float
     capsule_db: float
+    right_echo_db: float | None = None
+    right_loss_db_mm: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pose:
+    """Where a lesion lies in the tissue: centre, semi-axes in mm, and how far it is turned, in rad.
+
+    ``tilt`` turns the first semi-axis from along the skin towards the depth.
+    """
+
+    center_x_mm: float
+    center_z_mm: float
+    semi_x_mm: float
+    semi_z_mm: float
+    tilt: float = 0.0
 
 
 LOOKS = {
@@ -55,11 +73,19 @@ LOOKS = {
 }
 
 
+def draw_pose(rng: np.random.Generator, look: Look, center_x_mm: float, depth_mm: float) -> Pose:
+    """A pose such as a lesion of this kind has it."""
+    scale = depth_mm / 40.0
+    center_z = (16.0 + rng.uniform(-1.0, 1.0)) * scale
+    semi_x, semi_z = (side * scale * rng.uniform(0.85, 1.15) for side in (look.semi_x_mm, look.semi_z_mm))
+    return Pose(center_x_mm, center_z, semi_x, semi_z, rng.uniform(-0.15, 0.15))
+
+
 def grow(
     rng: np.random.Generator,
-    kind: LesionKind,
+    look: Look,
+    pose: Pose,
     number: int,
-    center_x: float,
     depth_mm: float,
     x: Field,
     z: Field,
@@ -68,17 +94,14 @@ def grow(
     lesions: NDArray[np.uint8],
 ) -> None:
     """Put one lesion into the slab, in place; ``lesions`` gets its number inside the margin."""
-    look, scale = LOOKS[kind], depth_mm / 40.0
-    center_z = (16.0 + rng.uniform(-1.0, 1.0)) * scale
-    semi_x, semi_z = (side * scale * rng.uniform(0.85, 1.15) for side in (look.semi_x_mm, look.semi_z_mm))
-    tilt = rng.uniform(-0.15, 0.15)
-    reach = 2.0 * max(semi_x, semi_z)
-    columns = np.flatnonzero(np.abs(x[0] - center_x) <= reach)
-    rows = np.flatnonzero(np.abs(z[:, 0] - center_z) <= reach)
+    scale = depth_mm / 40.0
+    reach = 2.0 * max(pose.semi_x_mm, pose.semi_z_mm)
+    columns = np.flatnonzero(np.abs(x[0] - pose.center_x_mm) <= reach)
+    rows = np.flatnonzero(np.abs(z[:, 0] - pose.center_z_mm) <= reach)
     part = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-    dx, dz = x[:, part[1]] - center_x, z[part[0]] - center_z
-    u = (dx * np.cos(tilt) + dz * np.sin(tilt)) / semi_x
-    v = (dz * np.cos(tilt) - dx * np.sin(tilt)) / semi_z
+    dx, dz = x[:, part[1]] - pose.center_x_mm, z[part[0]] - pose.center_z_mm
+    u = (dx * np.cos(pose.tilt) + dz * np.sin(pose.tilt)) / pose.semi_x_mm
+    v = (dz * np.cos(pose.tilt) - dx * np.sin(pose.tilt)) / pose.semi_z_mm
     radius = np.hypot(u, v) / _outline(rng, look, np.arctan2(v, u))
 
     gz, gx = np.gradient(radius, GRID_MM)
@@ -89,6 +112,11 @@ def grow(
     blend = np.clip(0.5 - edge_mm / look.soft_mm, 0.0, 1.0)
     shape = (len(rows), len(columns))
     content = look.echo_db + look.texture_db * smooth_field(rng, shape, (2.2 * scale, 1.4 * scale))
+    loss: float | NDArray[np.float32] = look.loss_db_mm
+    if look.right_echo_db is not None:
+        content = np.where(dx > 0, content + np.float32(look.right_echo_db - look.echo_db), content)
+    if look.right_loss_db_mm is not None:
+        loss = np.where(dx > 0, look.right_loss_db_mm, look.loss_db_mm).astype(np.float32)
     here = level[part]
     here += (blend * (content - here)).astype(np.float32)
     here += (look.rim_db * np.exp(-np.maximum(edge_mm, 0.0) / look.rim_mm) * (1.0 - blend)).astype(np.float32)
@@ -98,7 +126,7 @@ def grow(
         # A smooth wall refracts: thin shadows run down from both of its sides.
         sides = np.exp(-((edge_mm / 0.4) ** 2)) * np.clip((along - 0.9) / 0.1, 0.0, 1.0)
         excess[part] += (0.35 * sides).astype(np.float32)
-    excess[part] += (blend * (look.loss_db_mm - excess[part])).astype(np.float32)
+    excess[part] += (blend * (loss - excess[part])).astype(np.float32)
     lesions[part][inside] = number
 
 

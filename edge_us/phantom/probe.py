@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge_us.frame import Rect
+from edge_us.frame import Fan, Rect
 from edge_us.phantom.spec import Probe
 from edge_us.phantom.speckle import AXIAL_SIGMA_MM, LATERAL_SIGMA_MM
 
@@ -67,6 +67,23 @@ def make_beams(probe: Probe, depth_mm: float, width: int, height: int) -> Beams:
     return _curved(_RADIUS_MM[probe], float(_HALF_ANGLE[probe]), depth_mm, width, height)
 
 
+def fan_of(probe: Probe, depth_mm: float, width: int, height: int) -> Fan | None:
+    """How the beams of the probe run in a ``width`` x ``height`` picture; None for straight ones."""
+    if probe is Probe.LINEAR:
+        return None
+    radius, half_angle = _RADIUS_MM[probe], float(_HALF_ANGLE[probe])
+    mm_per_px, top, used = _fit(radius, half_angle, depth_mm, width, height)
+    return Fan(0.5 * (width - 1), 0.5 * (height - used - 1) - top / mm_per_px, radius / mm_per_px)
+
+
+def _fit(radius_mm: float, half_angle: float, depth_mm: float, width: int, height: int) -> tuple[float, float, float]:
+    """Pixel size in mm, height above the apex in mm at which the face's corners lie, and rows that are used."""
+    far = radius_mm + depth_mm
+    top = radius_mm * float(np.cos(half_angle))
+    mm_per_px = max((far - top) / height, 2 * far * float(np.sin(half_angle)) / width)
+    return mm_per_px, top, (far - top) / mm_per_px
+
+
 def _samples(depth_mm: float) -> NDArray[np.float32]:
     return np.linspace(0.0, depth_mm, round(depth_mm / _AXIAL_STEP_MM), dtype=np.float32)[:, None]
 
@@ -97,8 +114,7 @@ def _linear(depth_mm: float, width: int, height: int) -> Beams:
 
 def _curved(radius_mm: float, half_angle: float, depth_mm: float, width: int, height: int) -> Beams:
     far = radius_mm + depth_mm
-    top = radius_mm * np.cos(half_angle)  # height above the apex at which the face's corners lie
-    mm_per_px = max((far - top) / height, 2 * far * np.sin(half_angle) / width)
+    mm_per_px, top, used = _fit(radius_mm, half_angle, depth_mm, width, height)
     ranges = _samples(depth_mm)
     mid_mm = radius_mm + 0.45 * depth_mm
     beams = round(2 * half_angle * mid_mm / _LATERAL_STEP_MM)
@@ -108,7 +124,6 @@ def _curved(radius_mm: float, half_angle: float, depth_mm: float, width: int, he
     z = z + radius_mm * (1.0 - np.cos(angles)) * np.exp(-ranges / _CONTACT_MM)
 
     px = (np.arange(width, dtype=np.float64)[None, :] + 0.5 - 0.5 * width) * mm_per_px
-    used = (far - top) / mm_per_px
     py = (np.arange(height, dtype=np.float64)[:, None] + 0.5 - 0.5 * (height - used)) * mm_per_px + top
     angle, reach = np.arctan2(px, py), np.hypot(px, py)
     inside = (np.abs(angle) <= half_angle) & (reach >= radius_mm) & (reach <= far)

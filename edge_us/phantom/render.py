@@ -62,7 +62,7 @@ def render(spec: PhantomSpec) -> Iterator[PhantomFrame]:
         position = -reach * float(np.cos(2 * np.pi * moment / SWEEP_FRAMES))
         elevation = 0.9 * float(np.sin(2 * np.pi * moment / ELEVATION_FRAMES))
         contact = not spec.no_contact[0] <= moment < spec.no_contact[1]
-        gray, masks = _scan(beams, tissue, position, elevation, contact, moment)
+        gray, masks = scan(beams, tissue, position, elevation, contact, moment)
         yield _frame(gray, masks, beams, layout, index)
 
 
@@ -83,7 +83,7 @@ def _frame(
     return PhantomFrame(screen, tuple(full), region, beams.mm_per_px)
 
 
-def _scan(
+def scan(
     beams: Beams, tissue: Tissue, position_mm: float, elevation: float, contact: bool, moment: int
 ) -> tuple[NDArray[np.uint8], list[NDArray[np.bool_]]]:
     """Image the tissue under a probe at ``position_mm``; without contact only reverberations remain."""
@@ -108,17 +108,35 @@ def _scan(
     echo += _receiver_noise(beams, tissue, moment)
     polar = log_compress(envelope(echo) / np.float32(np.sqrt(2)), DYNAMIC_RANGE_DB)
     gray = cv2.remap(polar, beams.map_x, beams.map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
-    masks: list[NDArray[np.bool_]] = []
-    if contact and tissue.lesions.any():
-        labels = cv2.remap(tissue.lesions, columns, rows, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT)
-        for number in range(1, int(tissue.lesions.max()) + 1):
-            one = np.asarray(labels == number, np.float32)
-            if one.any():
-                inside = cv2.remap(one, beams.map_x, beams.map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-                mask = np.asarray(inside) > 0.5
-                if mask.any():
-                    masks.append(mask)
+    masks = lesion_masks(beams, tissue.lesions, columns, rows) if contact and tissue.lesions.any() else []
     return np.asarray(gray, np.uint8), masks
+
+
+def lesion_masks(
+    beams: Beams, lesions: NDArray[np.uint8], columns: NDArray[np.float32], rows: NDArray[np.float32]
+) -> list[NDArray[np.bool_]]:
+    """Where in the picture the lesions of a slab lie.
+
+    Parameters
+    ----------
+    beams : Beams
+    lesions : ndarray of uint8, shape (rows, columns) of the slab
+        As in `Tissue`.
+    columns, rows : ndarray of float32, shape (samples, beams)
+        Where in the slab the probe's samples lie.
+    """
+    import cv2
+
+    masks: list[NDArray[np.bool_]] = []
+    labels = cv2.remap(lesions, columns, rows, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT)
+    for number in range(1, int(lesions.max()) + 1):
+        one = np.asarray(labels == number, np.float32)
+        if one.any():
+            inside = cv2.remap(one, beams.map_x, beams.map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+            mask = np.asarray(inside) > 0.5
+            if mask.any():
+                masks.append(mask)
+    return masks
 
 
 def _receiver_noise(beams: Beams, tissue: Tissue, moment: int) -> NDArray[np.float32]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_us.phantom.field import GRID_MM, Field, interfaces, smooth_field
-from edge_us.phantom.lesion import grow
+from edge_us.phantom.lesion import LOOKS, Look, Pose, draw_pose, grow
 from edge_us.phantom.spec import LesionKind
 from edge_us.phantom.speckle import scatterers
 
@@ -41,11 +41,18 @@ class Tissue:
 
 
 def make_tissue(
-    rng: np.random.Generator, kinds: tuple[LesionKind, ...], half_width_mm: float, depth_mm: float
+    rng: np.random.Generator,
+    kinds: tuple[LesionKind, ...],
+    half_width_mm: float,
+    depth_mm: float,
+    placed: tuple[tuple[Look, Pose], ...] | None = None,
 ) -> Tissue:
-    """Build a slab that reaches ``half_width_mm`` to either side of the path of the probe's centre."""
+    """Build a slab that reaches ``half_width_mm`` to either side of the path of the probe's centre.
+
+    With ``placed`` the probe stands still over x = 0, and these lesions lie where they are told to.
+    """
     margin = half_width_mm + 2
-    reach = sweep_reach_mm(len(kinds), half_width_mm)
+    reach = sweep_reach_mm(len(kinds), half_width_mm) if placed is None else 0.0
     rows = int(depth_mm / GRID_MM) + 40
     columns = int(2 * (reach + margin) / GRID_MM)
     x0 = -(reach + margin)
@@ -55,7 +62,10 @@ def make_tissue(
     lesions = np.zeros((rows, columns), np.uint8)
     for number, kind in enumerate(kinds):
         center_x = (number - (len(kinds) - 1) / 2) * LESION_SPACING_MM
-        grow(rng, kind, number + 1, center_x, depth_mm, x, z, level, excess, lesions)
+        pose = draw_pose(rng, LOOKS[kind], center_x, depth_mm)
+        grow(rng, LOOKS[kind], pose, number + 1, depth_mm, x, z, level, excess, lesions)
+    for number, (look, pose) in enumerate(placed or (), start=len(kinds) + 1):
+        grow(rng, look, pose, number, depth_mm, x, z, level, excess, lesions)
     return Tissue(level, excess, scatterers(rng, (rows, columns), looks=2), lesions, x0)
 
 

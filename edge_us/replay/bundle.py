@@ -28,6 +28,7 @@ from edge_us.frame import (
     Colorimetry,
     ColorMatrix,
     ColorRange,
+    Fan,
     Frame,
     Geometry,
     PixelFormat,
@@ -97,6 +98,7 @@ class GeometryLine(_Model):
     mm_per_px: MmPerPx
     reason: str
     regions: tuple[tuple[Four, MmPerPx, str | None, bool], ...]
+    fan: tuple[float, float, float] | None = None
 
     @classmethod
     def of(cls, geometry: Geometry) -> GeometryLine:
@@ -104,13 +106,21 @@ class GeometryLine(_Model):
         regions = tuple((tuple(each.rect), each.mm_per_px, each.reason, each.is_tissue) for each in geometry.regions)
         region = None if geometry.region is None else tuple(geometry.region)
         return cls.model_validate(
-            {"region": region, "mm_per_px": geometry.mm_per_px, "reason": geometry.reason, "regions": regions}
+            {
+                "region": region,
+                "mm_per_px": geometry.mm_per_px,
+                "reason": geometry.reason,
+                "regions": regions,
+                "fan": geometry.fan,
+            }
         )
 
     def geometry(self) -> Geometry:
         """As it was."""
         regions = tuple(UltrasoundRegion(Rect(*rect), mm, why, tissue) for rect, mm, why, tissue in self.regions)
-        return Geometry(None if self.region is None else Rect(*self.region), self.mm_per_px, self.reason, regions)
+        region = None if self.region is None else Rect(*self.region)
+        fan = None if self.fan is None else Fan(*self.fan)
+        return Geometry(region, self.mm_per_px, self.reason, regions, fan)
 
 
 class Happening(str, Enum):

@@ -31,6 +31,7 @@ class FindingRecord(BaseModel):
     malignancy: float | None = Field(None, ge=0, le=1)
     malignancy_reason: str | None = None
     contour: tuple[tuple[Number, Number], ...]
+    callipers: dict[str, Any] | None = None
     measurements: dict[str, Any] = Field(default_factory=dict)
     descriptors: dict[str, Any] = Field(default_factory=dict)
 
@@ -105,11 +106,15 @@ def result_of(record: FrameRecord) -> FrameResult:
 def _finding(found: FindingRecord) -> Finding:
     import numpy as np
 
+    from edge_us.measure.axes import long_and_short_axis
+
+    contour = np.array(found.contour, np.float32).reshape(-1, 2)
     return Finding(
         kind=found.kind,
         box=found.box,
         score=found.score,
-        contour=np.array(found.contour, np.float32).reshape(-1, 2),
+        contour=contour,
+        axes=None if found.callipers is None else long_and_short_axis(contour, None),
         track=found.track,
         unseen=found.unseen,
         malignancy=_value(found.malignancy, found.malignancy_reason),

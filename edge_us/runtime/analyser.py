@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
@@ -13,7 +13,6 @@ from edge_us.frame import Frame, Rect
 
 if TYPE_CHECKING:
     from edge_us.analysable.judge import Judge
-    from edge_us.classify.malignancy import Malignancy
     from edge_us.region.finder import RegionFinder
     from edge_us.tracking.tracker import Tracker
 
@@ -54,6 +53,16 @@ class FrameDetector(Protocol):
         ...
 
 
+class Conclusion(Protocol):
+    """What the analyser needs of a stage that adds to the tracked findings."""
+
+    def apply(
+        self, frame: Frame, findings: Sequence[Finding], region: Rect | None, withheld: str | None
+    ) -> tuple[Finding, ...]:
+        """The findings with what is concluded, or, where ``withheld`` says why nothing may be, with that reason."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Begun:
     """A frame whose inference was begun.
@@ -83,8 +92,9 @@ class Analyser:
         The region for `RegionPolicy.GIVEN`.
     judge : Judge or None
         Says which pictures are not analysable; None takes all of them.
-    malignancy : Malignancy or None
-        Gives stable lesions their probability; None leaves it unknown.
+    conclusions : mapping of str to Conclusion
+        Stages that conclude something from the tracked findings, in their order, by the name that their time is
+        reported under: malignancy, measurements, descriptors.
     """
 
     def __init__(
@@ -94,14 +104,14 @@ class Analyser:
         policy: RegionPolicy,
         given: Rect | None = None,
         judge: Judge | None = None,
-        malignancy: Malignancy | None = None,
+        conclusions: Mapping[str, Conclusion] | None = None,
     ) -> None:
         self._detector = detector
         self._tracker = tracker
         self._policy = policy
         self._given = given
         self._judge = judge
-        self._malignancy = malignancy
+        self._conclusions = dict(conclusions or {})
         self._own_stages_ns: dict[str, int] = {}
         self._finder: RegionFinder | None = None
         self._found: Rect | None = None
@@ -153,12 +163,14 @@ class Analyser:
             elapsed = 1 if self._last_index is None else max(1, frame.index - self._last_index)
             findings = self._tracker.update(findings, elapsed)
         self._last_index = frame.index
-        tracked_ns = time.monotonic_ns()
-        self._own_stages_ns = {"judge and track": tracked_ns - detected_ns}
-        if self._malignancy is not None:
-            withheld = None if cause is None else cause.value
-            findings = self._malignancy.apply(frame, findings, region, withheld)
-            self._own_stages_ns["classify"] = time.monotonic_ns() - tracked_ns
+        before_ns = time.monotonic_ns()
+        self._own_stages_ns = {"judge and track": before_ns - detected_ns}
+        withheld = None if cause is None else cause.value
+        for name, stage in self._conclusions.items():
+            findings = stage.apply(frame, findings, region, withheld)
+            after_ns = time.monotonic_ns()
+            self._own_stages_ns[name] = after_ns - before_ns
+            before_ns = after_ns
         return FrameResult(
             frame_index=frame.index,
             captured_ns=frame.captured_ns,

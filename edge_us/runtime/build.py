@@ -10,7 +10,7 @@ from edge_us.capture.uri import without_credentials
 from edge_us.config import Analysable, Mode, RunConfig, parse_region
 from edge_us.errors import UsageError
 from edge_us.frame import Rect
-from edge_us.runtime.analyser import Analyser, FrameDetector, RegionPolicy
+from edge_us.runtime.analyser import Analyser, Conclusion, FrameDetector, RegionPolicy
 from edge_us.runtime.outputs import Outputs
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def build_analyser(
 ) -> Analyser:
     """Detector, tracker and region policy as configured; stills are not tracked.
 
-    On stills findings are classified from the model's own threshold on, however low ``threshold`` is.
+    On stills findings are classified and described from the model's own threshold on, however low ``threshold`` is.
 
     ``detector`` stands in for the one over the share's model and lanes: evaluation listens to it.
     """
@@ -98,14 +98,20 @@ def build_analyser(
         from edge_us.analysable.judge import Judge
 
         judge = Judge(stills=tracker is None)
-    malignancy = None
+    stills = tracker is None
+    shown = max(threshold, share.model.threshold)
+    conclusions: dict[str, Conclusion] = {}
     if share.classifier is not None:
         from edge_us.classify.malignancy import Malignancy
 
-        malignancy = Malignancy(
-            share.classifier, stills=tracker is None, threshold=max(threshold, share.model.threshold)
-        )
-    return Analyser(detector or Detector(share.model, share.lanes, floor), tracker, policy, given, judge, malignancy)
+        conclusions["classify"] = Malignancy(share.classifier, stills=stills, threshold=shown)
+    if config.measure:
+        from edge_us.describe.stage import Describe
+        from edge_us.measure.stage import Measure
+
+        conclusions["measure"] = Measure(stills=stills)
+        conclusions["describe"] = Describe(stills=stills, threshold=shown)
+    return Analyser(detector or Detector(share.model, share.lanes, floor), tracker, policy, given, judge, conclusions)
 
 
 def build_redactor(config: RunConfig, info: SourceInfo) -> Redactor:

@@ -25,12 +25,15 @@ def build_report(
     model: Model,
     classifier: ClassifierModel | None,
     backend: BackendInfo,
+    described: bool,
     region: str,
     ledger: Ledger,
     cpu_ns: int | None,
     warnings: list[str],
 ) -> dict[str, Any]:
     """Put together what a run says of itself; every value was measured or is None."""
+    from edge_us.describe.describe import catalogue
+
     fps = ledger.fps
     return {
         "schema": SCHEMA,
@@ -45,6 +48,7 @@ def build_report(
         "classifier": None
         if classifier is None
         else {"name": classifier.name, "sha256": classifier.sha256, "temperature": classifier.temperature},
+        "descriptors": catalogue() if described else None,
         "backend": {"name": backend.name, "precision": backend.precision, "device": backend.device},
         "region": region,
         "frames": {

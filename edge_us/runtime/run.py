@@ -250,6 +250,7 @@ class Run:
             mode=mode.value,
             model=engine.model,
             classifier=engine.classifier,
+            described=self.config.measure,
             backend=engine.info,
             region=self._analyser.region_note,
             ledger=self._ledger,

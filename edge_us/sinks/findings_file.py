@@ -12,6 +12,7 @@ from typing import Any
 from edge_us.errors import PipelineError
 from edge_us.finding import SHOWING, AiState, Finding, FrameResult, Unknown, Value
 from edge_us.frame import Frame
+from edge_us.measure.axes import Point
 from edge_us.overlay.picture import Picture
 from edge_us.sinks.sink import Sees
 
@@ -119,9 +120,16 @@ def _finding(found: Finding) -> dict[str, Any]:
     }
     record.update(_values({"malignancy": found.malignancy}))
     record["contour"] = found.contour.astype("float64").round(PIXEL_DIGITS).tolist()
+    record["callipers"] = None
+    if found.axes is not None:
+        record["callipers"] = {"long": _segment(found.axes.long), "short": _segment(found.axes.short)}
     record["measurements"] = _values(found.measurements)
     record["descriptors"] = _values(found.descriptors)
     return record
+
+
+def _segment(ends: tuple[Point, Point]) -> list[list[float]]:
+    return [[round(side, PIXEL_DIGITS) for side in end] for end in ends]
 
 
 def _values(values: Mapping[str, Value]) -> dict[str, Any]:

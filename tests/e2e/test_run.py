@@ -18,6 +18,7 @@ import pytest
 import edge_us
 from edge_us.errors import ExitCode
 from edge_us.phantom.clip import write_phantom_clip
+from edge_us.phantom.render import render
 from edge_us.phantom.spec import PhantomSpec
 from edge_us.schema import schema_path
 
@@ -98,6 +99,57 @@ def test_live_mode_shows_every_frame_with_a_true_age(tmp_path: Path) -> None:
     assert counts["shown"] + sum(counts["dropped"].values()) == counts["captured"] == 60
     for record in lines(findings):
         assert record["age_ms"] is None or 0 <= record["age_ms"] <= 200 or record["ai_state"] == "stale"
+
+
+def test_a_calibrated_phantom_is_measured_and_described_and_the_report_says_by_what_thresholds(tmp_path: Path) -> None:
+    findings, report = tmp_path / "out.jsonl", tmp_path / "out.json"
+    source = "phantom:?lesion=benign&size=480x360&frames=90&seed=2"
+    assert command("run", source, "--findings", findings, "--report", report).returncode == ExitCode.OK
+    told = json.loads(report.read_text())
+    jsonschema.validate(told, json.loads(schema_path("report-1").read_text()))
+    assert {"measure", "describe"} <= set(told["latency_ms"]["stages"])
+    records = lines(findings)
+    schema = json.loads(schema_path("findings-1").read_text())
+    for record in records:
+        jsonschema.validate(record, schema)
+    last = next(record["findings"][0] for record in reversed(records) if record["findings"])
+    made = next(
+        frame
+        for number, frame in enumerate(render(PhantomSpec(width=480, height=360, frames=90, seed=2)))
+        if number == 80
+    )
+    measured = next(record["findings"][0] for record in records[80:] if record["findings"])["measurements"]
+    area = made.masks[0].sum() * made.mm_per_px**2
+    # The network's outline, not the phantom's, is measured; it need only be the same lesion.
+    assert measured["area_mm2"] == pytest.approx(area, rel=0.3)
+    assert 0 < measured["short_axis_mm"] < measured["long_axis_mm"] < 40
+    assert last["callipers"] is not None
+    for name, entry in told["descriptors"].items():
+        assert last["descriptors"][name] in [*entry["words"], None]
+    assert last["descriptors"]["orientation"] == "parallel"
+
+
+def test_what_is_switched_off_is_neither_measured_nor_described(phantom: Path, tmp_path: Path) -> None:
+    findings, report = tmp_path / "out.jsonl", tmp_path / "out.json"
+    done = command("run", phantom, "--no-measure", "--findings", findings, "--report", report)
+    assert done.returncode == ExitCode.OK, done.stderr
+    told = json.loads(report.read_text())
+    assert told["descriptors"] is None
+    assert not {"measure", "describe"} & set(told["latency_ms"]["stages"])
+    found = [each for record in lines(findings) for each in record["findings"]]
+    assert found
+    assert all(each["callipers"] is None and not each["measurements"] and not each["descriptors"] for each in found)
+
+
+def test_a_clip_without_a_scale_has_reasons_in_place_of_millimetres(phantom: Path, tmp_path: Path) -> None:
+    findings = tmp_path / "out.jsonl"
+    assert command("run", phantom, "--findings", findings).returncode == ExitCode.OK
+    found = [each["measurements"] for record in lines(findings) for each in record["findings"]]
+    assert found
+    for each in found:
+        assert each["long_axis_mm"] is None
+        assert each["long_axis_mm_reason"]
+    assert any(each["height_to_width"] is not None for each in found)
 
 
 def test_stills_are_independent_and_named(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,8 @@ from numpy.typing import NDArray
 
 from edge_us.finding import AiState, Finding, FindingKind, FrameResult, SourceState
 from edge_us.frame import LIMITED_BT601, Colorimetry, Frame, Geometry, PixelFormat
+from edge_us.measure.axes import long_and_short_axis
+from edge_us.measure.stage import Measure
 from edge_us.overlay.picture import Hud, Picture
 
 HUD = Hud(fps=59.9, dropped=0, skipped=3, model="yolo11n-seg")
@@ -33,8 +36,23 @@ def ellipse(cx: float, cy: float, rx: float, ry: float, lobes: float = 0.0, turn
 def found(contour: NDArray[np.float32], **changes: Any) -> Finding:
     """A lesion with the box of its contour."""
     (x1, y1), (x2, y2) = contour.min(axis=0), contour.max(axis=0)
-    values: dict[str, Any] = {"kind": FindingKind.LESION, "score": 0.87, "track": 1} | changes
+    axes = long_and_short_axis(contour)
+    values: dict[str, Any] = {"kind": FindingKind.LESION, "score": 0.87, "track": 1, "axes": axes} | changes
     return Finding(box=(float(x1), float(y1), float(x2) + 1, float(y2) + 1), contour=contour, **values)
+
+
+def measured(frame: Frame, finding: Finding) -> Finding:
+    """The finding as the measuring stage leaves it after four frames, its contour breathing by 4 %."""
+    stage = Measure(stills=False)
+    for number in range(4):
+        each = replace(frame, index=number, pts_ns=number * 33_000_000)
+        middle = finding.contour.mean(axis=0)
+        moved = replace(
+            finding, contour=middle + (finding.contour - middle) * np.float32((0.98, 1.02)[number % 2]), unseen=0
+        )
+        stage.apply(each, [moved], None, None)
+    (last,) = stage.apply(replace(frame, index=4, pts_ns=133_000_000), [finding], None, None)
+    return last
 
 
 def shown(*findings: Finding, age_ms: float | None = 8.0, **changes: Any) -> FrameResult:

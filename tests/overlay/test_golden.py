@@ -1,15 +1,16 @@
 """Golden pictures: whoever changes the overlay looks at the result once, then `EDGE_US_UPDATE_GOLDEN=1 pytest`."""
 
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from edge_us.finding import AiState, Finding, FindingKind, FrameResult, SourceState
+from edge_us.finding import AiState, Finding, FindingKind, FrameResult, SourceState, Unknown, Value
 from edge_us.frame import Frame, Geometry
 from edge_us.overlay.overlay import Overlay
 from tests.conftest import REPOSITORY
-from tests.overlay.pictures import HUD, ellipse, found, grey, shown
+from tests.overlay.pictures import HUD, ellipse, found, grey, measured, shown
 
 FOLDER = REPOSITORY / "tests" / "golden" / "overlay"
 
@@ -27,10 +28,40 @@ def calibrated() -> Frame:
     return Frame(frame.pixels, frame.format, 320, 240, 0, 0, 0, frame.colorimetry, Geometry(None, (0.1, 0.1), ""))
 
 
+FINE = Geometry(None, (0.1, 0.1), "")
+
+
+def scan(geometry: Geometry, width: int = 640, height: int = 480) -> Frame:
+    return replace(grey(width, height, 60), geometry=geometry)
+
+
+def described(frame: Frame) -> Finding:
+    """A lesion as it leaves all stages, with a word of each kind and one that is open."""
+    contour = ellipse(frame.width * 0.45, frame.height * 0.45, 70, 44, lobes=0.06)
+    words: dict[str, Value] = {
+        "shape": "oval",
+        "orientation": "parallel",
+        "margin": "uncertain",
+        "echo_pattern": "complex cystic and solid",
+        "posterior_features": "enhancement",
+    }
+    return replace(measured(frame, found(contour, track=7, malignancy=0.31)), descriptors=words)
+
+
+def withheld() -> Finding:
+    """What is left of it in a picture that is not analysable."""
+    why = Unknown("not analysable: dual view")
+    return replace(described(scan(FINE)), axes=None, measurements={"long_axis_mm": why}, malignancy=why)
+
+
 CASES: dict[str, tuple[Frame, FrameResult]] = {
     "on": (grey(320, 240), shown(*lesions())),
     "on_bright": (grey(320, 240, 225), shown(*lesions())),
-    "calibrated": (calibrated(), shown(lesions()[0])),
+    "calibrated": (calibrated(), shown(measured(calibrated(), lesions()[0]))),
+    "measured": (scan(FINE), shown(described(scan(FINE)), found(ellipse(110, 330, 40, 24), track=8))),
+    "uncalibrated": (scan(Geometry()), shown(described(scan(Geometry())))),
+    "not_analysable": (scan(FINE), shown(withheld(), ai_state=AiState.NOT_ANALYSABLE, reason="dual view")),
+    "measured_1080p": (scan(FINE, 1920, 1080), shown(described(scan(FINE, 1920, 1080)))),
     "stale": (grey(320, 240), shown(ai_state=AiState.STALE, age_ms=312.0, reason="too old")),
     "off_no_signal": (
         grey(208, 208, 30),

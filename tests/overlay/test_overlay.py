@@ -11,7 +11,7 @@ from edge_us.frame import FULL_RANGE, Colorimetry, ColorMatrix, ColorRange, Fram
 from edge_us.overlay.hud import layout_for
 from edge_us.overlay.overlay import Overlay, label_text
 from edge_us.overlay.picture import Hud
-from tests.overlay.pictures import HUD, chroma, ellipse, found, grey, inside, luma, shown
+from tests.overlay.pictures import HUD, chroma, ellipse, found, grey, inside, luma, measured, shown
 
 LESION = ellipse(200, 150, 50, 30, lobes=0.1)
 
@@ -92,9 +92,9 @@ def test_lesions_and_nodes_differ_in_colour_and_word() -> None:
     (lesion_low, _), (_, node_high) = colours
     assert lesion_low < 90  # yellow: little blue
     assert node_high > 150  # blue
-    assert label_text(found(LESION, track=4, kind=FindingKind.NODE, score=0.71), None) == "node #4 0.71"
-    assert label_text(found(LESION, track=3), None) == "#3 0.87"
-    assert label_text(found(LESION, track=None), None) == "0.87"
+    assert label_text(found(LESION, track=4, kind=FindingKind.NODE, score=0.71)) == "node #4 0.71"
+    assert label_text(found(LESION, track=3)) == "#3 0.87"
+    assert label_text(found(LESION, track=None)) == "0.87"
 
 
 def test_sizes_are_written_only_where_the_scale_is_known() -> None:
@@ -102,7 +102,7 @@ def test_sizes_are_written_only_where_the_scale_is_known() -> None:
     geometry = Geometry(mm_per_px=(0.1, 0.1), reason="")
     scaled = Frame(frame.pixels, frame.format, 400, 300, 0, 0, 0, frame.colorimetry, geometry)
     round_lesion = found(ellipse(150, 150, 40, 25))
-    unknown, known = (changed(each, round_lesion) for each in (frame, scaled))
+    unknown, known = (changed(each, measured(each, round_lesion)) for each in (frame, scaled))
     assert (known[:, 200:] > 0).sum() > 1.5 * (unknown[:, 200:] > 0).sum()
 
 

@@ -98,7 +98,7 @@ def evaluate_video(
     loaded = calibrated(load_model(model, precision), calibration)
     if threshold is not None:
         loaded = replace(loaded, threshold=threshold)
-    config = load_config({"source": "clips", "region": region}, environment={})
+    config = load_config({"source": "clips", "region": region, "measure": False}, environment={})
     engine = open_engine(loaded, backend=backend, precision=precision, threads=threads)
     observations: list[Observation] = []
     try:

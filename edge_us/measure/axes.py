@@ -1,4 +1,4 @@
-"""Long and short axis of a lesion, where the callipers stand."""
+"""Long and short axis of a lesion (maximum Feret diameter and its perpendicular), where the callipers stand."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Point = tuple[float, float]
+EDGE_PX = 0.6
+"""How far a lesion reaches beyond the centres of its outermost pixels, both ends together. Not a whole pixel: of the
+many along the edge the longest distance picks the outermost ones. Measured on 1,200 ellipses whose pixels are those
+with their centre inside, 16 to 132 px, three probes, four tilts: with 1 the axes come out 0.6 px too long in the mean,
+with 0.6 0.2 px, and every one is within 1 px or 3 %."""
 
 
 class Axes(NamedTuple):
@@ -27,7 +32,7 @@ def long_and_short_axis(contour: NDArray[np.float32], mm_per_px: tuple[float, fl
     This is how breast lesions are measured (ACR BI-RADS ultrasound: longest axis, then the axis perpendicular
     to it in the same plane). Both are taken on the convex hull, so that callipers stand on the outermost edge.
 
-    A contour runs through the centres of the outermost pixels, so half a pixel is added at each end.
+    A contour runs through the centres of the outermost pixels, so `EDGE_PX` is added to each length.
 
     Parameters
     ----------
@@ -75,6 +80,6 @@ def long_and_short_axis(contour: NDArray[np.float32], mm_per_px: tuple[float, fl
     return Axes(
         ((x0 / sx, y0 / sy), (x1 / sx, y1 / sy)),
         (((foot_x - ay * low) / sx, (foot_y + ax * low) / sy), ((foot_x - ay * high) / sx, (foot_y + ax * high) / sy)),
-        length + math.hypot(ax * sx, ay * sy),
-        abs(low - high) + math.hypot(ay * sx, ax * sy),
+        length + EDGE_PX * math.hypot(ax * sx, ay * sy),
+        abs(low - high) + EDGE_PX * math.hypot(ay * sx, ax * sy),
     )

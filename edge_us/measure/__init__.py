@@ -1,0 +1,1 @@
+"""Size, place and proportions of a lesion, per frame and smoothed over its track."""
