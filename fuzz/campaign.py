@@ -159,12 +159,17 @@ class Campaign:
     def _watch(self, process: subprocess.Popen[bytes], state: State, until: float, folder: Path) -> str:
         """Wait for the child; why it was ended, or nothing."""
         begun = time.monotonic()
+        seen_s = waited_s = 0.0
         while process.poll() is None:
             time.sleep(POLL_S)
             state.load()
             now = time.monotonic()
+            if state.started_s != seen_s:
+                seen_s, waited_s = state.started_s, _waited_s(process.pid)
             verdict = ""
-            if state.started_s and now - state.started_s > self._limit_s:
+            # On a busy machine an input is not to blame for the time in which its process had no processor.
+            limit_s = self._limit_s + _waited_s(process.pid) - waited_s
+            if state.started_s and now - state.started_s > limit_s:
                 verdict = "hang"
             elif state.baseline_bytes and _resident(process.pid) - state.baseline_bytes > HARD_LIMIT:
                 verdict = "memory"
@@ -222,6 +227,14 @@ def _quick_folder() -> str | None:
     """A folder in memory, where there is one: inputs are files."""
     shared = Path("/dev/shm")
     return str(shared) if os.access(shared, os.W_OK) else None
+
+
+def _waited_s(pid: int) -> float:
+    """How long a process was ready to run and had no processor."""
+    try:
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+    except (OSError, IndexError, ValueError):
+        return 0.0
 
 
 def _resident(pid: int) -> int:

@@ -228,7 +228,7 @@ def test_pictures_larger_than_any_screen_are_refused_before_the_queue_fills_with
     path = make_clip(tmp_path / "clip.mp4", noise(20, 160, 120))
     monkeypatch.setattr(probes, "MAX_FRAME_PIXELS", 160 * 120 - 1)
     with pytest.raises(InputError, match="pictures of 160x120 are too large"):
-        open_source(str(path), connect_timeout_s=3)
+        open_source(str(path), connect_timeout_s=20)
 
 
 def test_a_rate_that_no_recording_has_is_unknown() -> None:
