@@ -50,7 +50,7 @@ class FrameRecord(BaseModel):
     ai_state: AiState
     ai_reason: str = ""
     result_frame: int | None
-    age_ms: float | None = Field(allow_inf_nan=False)
+    age_ms: float | None = Field(ge=-1e9, le=1e12, allow_inf_nan=False)
     findings: tuple[FindingRecord, ...]
 
 
