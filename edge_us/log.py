@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 import time
 from collections.abc import Callable
 from datetime import datetime, timezone
@@ -85,8 +86,16 @@ class TextFormatter(logging.Formatter):
         return f"{record.levelname.lower()}: {record.getMessage()}: {fields}"
 
 
-def tell_events(how: LogFormat, stream: TextIO) -> None:
-    """Tell events on ``stream`` from now on; replaces what was asked for before."""
+class _StandardError(logging.StreamHandler[TextIO]):
+    """Writes to whatever standard error is at the time of the event."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.stream = sys.stderr
+        super().emit(record)
+
+
+def tell_events(how: LogFormat, stream: TextIO | None = None) -> None:
+    """Tell events on ``stream`` (by default standard error) from now on; replaces what was asked for before."""
     for handler in [each for each in LOGGER.handlers if not isinstance(each, logging.NullHandler)]:
         LOGGER.removeHandler(handler)
     LOGGER.propagate = False
@@ -95,6 +104,6 @@ def tell_events(how: LogFormat, stream: TextIO) -> None:
         return
     if how is LogFormat.WARNINGS:
         LOGGER.setLevel(logging.WARNING)
-    handler = logging.StreamHandler(stream)
+    handler = _StandardError() if stream is None else logging.StreamHandler(stream)
     handler.setFormatter(JsonFormatter() if how is LogFormat.JSON else TextFormatter())
     LOGGER.addHandler(handler)

@@ -124,7 +124,7 @@ def execute(config: RunConfig) -> dict[str, Any]:
     from edge_us.runtime.notify import Notifier
     from edge_us.runtime.run import Run
 
-    tell_events(config.log, sys.stderr)
+    tell_events(config.log)
     notifier = Notifier()
     running = Run(config, beat=notifier.alive)
     progress = Progress()

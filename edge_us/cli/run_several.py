@@ -26,7 +26,7 @@ def execute_several(configs: Sequence[RunConfig]) -> None:
     from edge_us.runtime.notify import Notifier
     from edge_us.runtime.several import Several
 
-    tell_events(configs[0].log, sys.stderr)
+    tell_events(configs[0].log)
     progress, notifier = Progress(), Notifier()
     with Several(configs) as several:
         stopped = stop_on_signals(several)

@@ -258,6 +258,38 @@ def test_a_device_that_fails_again_and_again_is_rebuilt_with_growing_pauses() ->
     assert [frame.index for frame in frames] == list(range(len(frames)))
 
 
+def test_a_change_of_rate_and_size_in_mid_stream_goes_on() -> None:
+    first = "videotestsrc num-buffers=40 ! video/x-raw,format=GRAY8,width=64,height=48,framerate=50/1 ! c."
+    second = "videotestsrc num-buffers=15 ! video/x-raw,format=GRAY8,width=96,height=64,framerate=10/1 ! c."
+    tail = picture_tail(available_elements(), live=True)
+    with live(f"{first} {second} concat name=c ! identity sync=true ! {tail}") as source:
+        frames: list[Frame] = []
+        while len(frames) < 50:
+            frame = read_until(source, lambda frame: frame is not None, 4)
+            assert frame is not None
+            frames.append(frame)
+    assert {frame.size for frame in frames} == {(64, 48), (96, 64)}
+    gaps_ms = np.diff([frame.captured_ns for frame in frames]) / 1e6
+    assert np.median(gaps_ms[:25]) == pytest.approx(20, abs=8)
+    assert np.median(gaps_ms[-8:]) == pytest.approx(100, abs=25)
+
+
+def test_broken_packets_cost_pictures_and_not_the_source() -> None:
+    encoded = "video/x-raw,width=320,height=240,framerate=50/1 ! x264enc tune=zerolatency key-int-max=10 ! h264parse"
+    with open_source(
+        f"gst:videotestsrc is-live=true pattern=ball ! {encoded} ! identity drop-probability=0.3"
+    ) as source:
+        frames = []
+        started = time.monotonic()
+        while time.monotonic() - started < 3:
+            frame = source.read(0.1)
+            if frame is not None:
+                frames.append(frame)
+    assert len(frames) > 30
+    assert np.all(np.diff([frame.pts_ns for frame in frames]) > 0)
+    assert frames[-1].captured_ns - frames[0].captured_ns > 2e9, "it goes on to the end"
+
+
 def held() -> tuple[float, int, int]:
     """Resident memory in MB, threads of any kind and descriptors of this process."""
     threads = int(Path("/proc/self/status").read_text().split("Threads:")[1].split()[0])

@@ -51,9 +51,9 @@ def test_silence_is_a_stall_then_a_loss_unless_the_cable_is_out(
     assert after_silence(S.RUNNING, silent_s, fps, has_signal) is state
 
 
-def test_waiting_times_double_up_to_two_seconds_and_start_anew() -> None:
+def test_waiting_times_double_up_to_half_a_second_and_start_anew() -> None:
     back_off = BackOff()
-    assert [back_off.next_s() for _ in range(5)] == [0.25, 0.5, 1.0, 2.0, 2.0]
+    assert [back_off.next_s() for _ in range(5)] == [0.25, 0.5, 0.5, 0.5, 0.5]
     back_off.reset()
     assert back_off.next_s() == 0.25
 
