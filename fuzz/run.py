@@ -19,7 +19,8 @@ TARGETS = (
     "containers",
     "metaimage",
     "configuration",
-    *(("findings",) if find_spec("edge_us.replay") else ()),  # versions before bundles only write findings
+    "findings",
+    "bundle",
     "dicom",
     "onnx",
     "video",

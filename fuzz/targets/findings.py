@@ -1,12 +1,12 @@
-"""Findings files, read back line by line (`edge_us.replay.records`, where this version has it)."""
+"""Findings files, read back line by line (`edge_us.replay.records`)."""
 
 from __future__ import annotations
 
 import json
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from edge_us.replay.records import read_findings, result_of
 from fuzz.target import Target
 
 
@@ -33,11 +33,10 @@ def seeds(_folder: Path) -> list[bytes]:
 
 
 def check(data: bytes, folder: Path) -> None:
-    records = import_module("edge_us.replay.records")
     path = folder / "findings.jsonl"
     path.write_bytes(data)
-    for record in records.read_findings(path):
-        records.result_of(record)
+    for record in read_findings(path):
+        result_of(record)
 
 
 TARGET = Target(

@@ -19,6 +19,7 @@ INPUTS = {
     "metaimage": 1000,
     "configuration": 800,
     "findings": 800,
+    "bundle": 400,
     "dicom": 800,
     "onnx": 300,
     "video": 40,
