@@ -8,6 +8,8 @@ colour bar are surrounded by flat grey or black). Single specks of flow are ther
 
 from __future__ import annotations
 
+from enum import Enum
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -40,6 +42,23 @@ PEAK_PX, PEAK_SHARE = 7, 0.55
 """Colour counts where it reaches this share of the strongest in a neighbourhood of so many pixels."""
 SPOTS = 24
 """Only so many spots are looked at, the largest first."""
+MOVED, MOVED_SHARE = 16, 0.25
+"""A spot stands still where less than this share of its pixels differs by more than so many chroma levels from the last
+look. Markers of 10 px through H.264: at most 0.22."""
+LARGE_PX, LARGE_MOVED, LARGE_SHARE = 64, 5, 0.05
+"""A spot of more pixels of the half-size picture is no marker; only what stands still altogether is a logo. Through
+H.264: at most 0.01."""
+NEW_PICTURE = 0.5
+"""Mean difference of brightness, in grey levels, from which a picture is another one than at the last look."""
+
+
+class Flow(Enum):
+    """What the colour on a picture is."""
+
+    NONE = "none"
+    FLOW = "flow"
+    GRAPHIC = "graphic"
+    """It stands still while the picture moves: a probe marker, a logo."""
 
 
 def shows_colour_flow(frame: Frame, region: Rect | None = None) -> bool:
@@ -60,7 +79,44 @@ def shows_colour_flow(frame: Frame, region: Rect | None = None) -> bool:
     if int(u.max(initial=0)) <= 128 + excess and int(v.max(initial=0)) <= 128 + excess:
         return False
     hot = _coloured(y, u, v, excess)
-    return hot is not None and _spot_area(hot, y) >= max(4, LEAST_SHARE * hot.size)
+    return hot is not None and _spot_area(hot, y) >= _least_area(hot)
+
+
+class FlowWatch:
+    """Colour flow in a sequence: it differs from look to look; a probe marker or a logo on the image stands still."""
+
+    def __init__(self) -> None:
+        self._before: tuple[Image, Image, Image] | None = None
+        self._verdict = Flow.NONE
+
+    def look(self, frame: Frame, region: Rect | None) -> Flow:
+        """Look at one more picture; parameters as for `shows_colour_flow`.
+
+        Without another picture before it, colour counts as flow. A picture that is the same as the last one says
+        nothing new.
+        """
+        if frame.format is PixelFormat.GRAY8:
+            return Flow.NONE
+        y, u, v = (np.array(plane) for plane in _half_size(frame, region))
+        before, self._before = self._before, (y, u, v)
+        known = before is not None and before[0].shape == y.shape
+        if before is not None and known and np.abs(y.astype(np.int16) - before[0]).mean() < NEW_PICTURE:
+            return self._verdict
+        full = frame.format is PixelFormat.BGR or frame.colorimetry.range is ColorRange.FULL
+        hot = _coloured(y, u, v, EXCESS if full else EXCESS * 224 / 255)
+        self._verdict = Flow.NONE
+        if hot is not None and _spot_area(hot, y) >= _least_area(hot):
+            moved = None
+            if before is not None and known:
+                blue, red = (np.abs(now.astype(np.int16) - then) for now, then in zip((u, v), before[1:], strict=True))
+                moved = np.maximum(blue, red)
+            flows = moved is None or _spot_area(hot, y, moved) >= _least_area(hot)
+            self._verdict = Flow.FLOW if flows else Flow.GRAPHIC
+        return self._verdict
+
+
+def _least_area(hot: Image) -> float:
+    return max(4, LEAST_SHARE * hot.size)
 
 
 def _half_size(frame: Frame, region: Rect | None) -> tuple[Image, Image, Image]:
@@ -121,8 +177,8 @@ def _tint(y: Image, chroma: Image) -> NDArray[np.float32]:
     return np.asarray(np.interp(np.arange(256), centres, medians), np.float32)
 
 
-def _spot_area(hot: Image, y: Image) -> int:
-    """Pixels of all spots that lie on speckle."""
+def _spot_area(hot: Image, y: Image, moved: NDArray[np.int16] | None = None) -> int:
+    """Pixels of all spots that lie on speckle and, where chroma differences are given, do not stand still."""
     import cv2
 
     opened = np.asarray(cv2.morphologyEx(hot, cv2.MORPH_OPEN, np.ones((CORE_PX, CORE_PX), np.uint8)), np.uint8)
@@ -134,9 +190,18 @@ def _spot_area(hot: Image, y: Image) -> int:
         rows = slice(max(0, top - RING_PX - 1), top + height + RING_PX + 1)
         columns = slice(max(0, left - RING_PX - 1), left + width + RING_PX + 1)
         spot = np.asarray(labels[rows, columns] == label, np.uint8)
+        if moved is not None and _stands_still(moved[rows, columns][spot > 0]):
+            continue
         if _on_speckle(spot, hot[rows, columns], y[rows, columns]):
             total += area
     return total
+
+
+def _stands_still(moved: NDArray[np.int16]) -> bool:
+    """Whether a spot with these chroma differences to the last look is a graphic."""
+    if float((moved > MOVED).mean()) >= MOVED_SHARE:
+        return False
+    return moved.size <= LARGE_PX or float((moved > LARGE_MOVED).mean()) < LARGE_SHARE
 
 
 def _on_speckle(spot: Image, hot: Image, y: Image) -> bool:

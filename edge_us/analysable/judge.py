@@ -7,7 +7,7 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_us.analysable.colour_doppler import shows_colour_flow
+from edge_us.analysable.colour_doppler import Flow, FlowWatch, shows_colour_flow
 from edge_us.analysable.contact import lacks_contact
 from edge_us.analysable.dual_view import shows_two_views
 from edge_us.analysable.freeze import StillWatch
@@ -104,7 +104,10 @@ class Judge:
         small = shrink(gray)
         self._latches[Cause.NO_PICTURE].update(is_blank(small), now_ns)
         self._latches[Cause.NO_CONTACT].update(lacks_contact(small), now_ns)
-        self._latches[Cause.COLOUR_DOPPLER].update(shows_colour_flow(frame, region), now_ns)
+        flow = self._flow.look(frame, region)
+        if flow is Flow.GRAPHIC:  # known for sure: what the first look took for flow never was
+            self._latches[Cause.COLOUR_DOPPLER] = _latch(Cause.COLOUR_DOPPLER)
+        self._latches[Cause.COLOUR_DOPPLER].update(flow is Flow.FLOW, now_ns)
         if now_ns >= self._dual_due_ns:
             self._dual_due_ns = now_ns + DUAL_EVERY_NS
             self._latches[Cause.DUAL_VIEW].update(region_known and shows_two_views(gray), now_ns)
@@ -113,10 +116,16 @@ class Judge:
         return Cause.FROZEN if cause is None and frozen else cause
 
     def _forget(self) -> None:
-        self._latches = {cause: Latch(on * MS, off * MS) for cause, (on, off) in LATCH_MS.items()}
+        self._latches = {cause: _latch(cause) for cause in LATCH_MS}
+        self._flow = FlowWatch()
         self._watch = StillWatch()
         self._due_ns = self._dual_due_ns = 0
         self._cause = None
+
+
+def _latch(cause: Cause) -> Latch:
+    on_ms, off_ms = LATCH_MS[cause]
+    return Latch(on_ms * MS, off_ms * MS)
 
 
 def is_blank(gray: NDArray[np.uint8]) -> bool:

@@ -68,6 +68,37 @@ def test_a_moving_phantom_is_analysable(sweep: list[Gray]) -> None:
     assert set(verdicts(sweep)) == {None}
 
 
+def coloured(sweep: list[Gray], seconds: float, *, flows: bool, each_shown: int = 1) -> list[Cause | None]:
+    """Verdicts on a sweep at 30 fps with red on it: a probe marker, or flow that is another one on each frame."""
+    rng = np.random.default_rng(3)
+    disc = np.zeros(sweep[0].shape, np.uint8)
+    cv2.circle(disc, (240, 180) if flows else (16, 16), 22 if flows else 7, 1, -1)
+    judge, found = Judge(stills=False), []
+    for number in range(round(30 * seconds)):
+        if number % each_shown == 0:
+            place = number // each_shown % (2 * len(sweep) - 2)
+            picture = cv2.cvtColor(sweep[min(place, 2 * len(sweep) - 2 - place)], cv2.COLOR_GRAY2BGR)
+            speed = np.full(picture.shape[:2], 200, np.uint8)
+            if flows:
+                coarse = rng.integers(60, 256, (36, 48)).astype(np.uint8)
+                speed = np.asarray(cv2.resize(coarse, picture.shape[1::-1]), np.uint8)
+            picture[disc > 0] = np.stack([np.full_like(speed, 40), speed // 5, speed], axis=-1)[disc > 0]
+        frame = replace(bgr_frame(np.asarray(picture, np.uint8)), index=number, pts_ns=round(number / 30 * S))
+        found.append(judge.judge(frame, None))
+    return found
+
+
+def test_a_coloured_probe_marker_is_no_flow(sweep: list[Gray]) -> None:
+    found = coloured(sweep, 2.0, flows=False)
+    assert set(found[8:]) == {None}, "a quarter of a second, and it is known to stand still"
+
+
+@pytest.mark.parametrize("each_shown", [1, 4])
+def test_flow_that_moves_is_named_also_where_a_grabber_repeats_its_pictures(sweep: list[Gray], each_shown: int) -> None:
+    found = coloured(sweep, 2.0, flows=True, each_shown=each_shown)
+    assert found.count(Cause.COLOUR_DOPPLER) > 0.9 * len(found)
+
+
 def test_a_probe_in_air_is_named_and_contact_clears_it(in_air: list[Gray]) -> None:
     found = verdicts(in_air)
     assert found[:10] == [None] * 10
