@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from numpy.typing import NDArray
 from typer.testing import CliRunner
 
 from edge_us.builder import BuildPrecision, CalibrationSource, Gate, build_model
@@ -79,12 +80,14 @@ def quantised(patients: Path, cache: Path, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.fixture(scope="module")
-def picture() -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+def picture() -> NDArray[np.uint8]:
     """A phantom with a lesion in the middle of the probe's way, of the network's input size."""
     return list(render(PhantomSpec(width=320, height=320, frames=61)))[-1].image
 
 
-def best(model: Model, backend: BackendName, precision: Precision, picture: np.ndarray) -> tuple[float, np.ndarray]:
+def best(
+    model: Model, backend: BackendName, precision: Precision, picture: NDArray[np.uint8]
+) -> tuple[float, NDArray[np.float32]]:
     """Highest score and its box (centre and size in px) on one picture."""
     with closing(open_backend(model, backend, precision)) as opened:
         head = opened.lanes[0].infer(picture)[1 - model.prototype_output][0]
@@ -92,7 +95,7 @@ def best(model: Model, backend: BackendName, precision: Precision, picture: np.n
         return float(head[4, column]), head[:4, column].copy()
 
 
-def test_an_fp16_file_is_half_as_large_and_finds_the_same_everywhere(half: Built, picture: np.ndarray) -> None:
+def test_an_fp16_file_is_half_as_large_and_finds_the_same_everywhere(half: Built, picture: NDArray[np.uint8]) -> None:
     source, model = load_model(SOURCE), load_model(str(half.path))
     assert half.path.stat().st_size < 0.52 * source.path.stat().st_size
     assert model.stored is Precision.FP16
@@ -104,7 +107,9 @@ def test_an_fp16_file_is_half_as_large_and_finds_the_same_everywhere(half: Built
         assert np.abs(cast_box - box).max() < 1
 
 
-def test_an_int8_file_is_a_quarter_as_large_and_finds_the_same_lesion(quantised: Built, picture: np.ndarray) -> None:
+def test_an_int8_file_is_a_quarter_as_large_and_finds_the_same_lesion(
+    quantised: Built, picture: NDArray[np.uint8]
+) -> None:
     source, model = load_model(SOURCE), load_model(str(quantised.path))
     assert quantised.path.stat().st_size < 0.3 * source.path.stat().st_size
     score, box = best(source, BackendName.ONNXRUNTIME, Precision.FP32, picture)
