@@ -73,10 +73,9 @@ def shows_colour_flow(frame: Frame, region: Rect | None = None) -> bool:
     """
     if frame.format is PixelFormat.GRAY8:
         return False
-    full = frame.format is PixelFormat.BGR or frame.colorimetry.range is ColorRange.FULL
-    excess = EXCESS if full else EXCESS * 224 / 255
     y, u, v = _half_size(frame, region)
-    if int(u.max(initial=0)) <= 128 + excess and int(v.max(initial=0)) <= 128 + excess:
+    excess = _excess(frame)
+    if _is_grey(u, v, excess):
         return False
     hot = _coloured(y, u, v, excess)
     return hot is not None and _spot_area(hot, y) >= _least_area(hot)
@@ -97,13 +96,16 @@ class FlowWatch:
         """
         if frame.format is PixelFormat.GRAY8:
             return Flow.NONE
-        y, u, v = (np.array(plane) for plane in _half_size(frame, region))
-        before, self._before = self._before, (y, u, v)
+        y, u, v = _half_size(frame, region)
+        excess = _excess(frame)
+        if _is_grey(u, v, excess):
+            self._before, self._verdict = None, Flow.NONE
+            return Flow.NONE
+        before, self._before = self._before, (y.copy(), u.copy(), v.copy())
         known = before is not None and before[0].shape == y.shape
         if before is not None and known and np.abs(y.astype(np.int16) - before[0]).mean() < NEW_PICTURE:
             return self._verdict
-        full = frame.format is PixelFormat.BGR or frame.colorimetry.range is ColorRange.FULL
-        hot = _coloured(y, u, v, EXCESS if full else EXCESS * 224 / 255)
+        hot = _coloured(y, u, v, excess)
         self._verdict = Flow.NONE
         if hot is not None and _spot_area(hot, y) >= _least_area(hot):
             moved = None
@@ -113,6 +115,15 @@ class FlowWatch:
             flows = moved is None or _spot_area(hot, y, moved) >= _least_area(hot)
             self._verdict = Flow.FLOW if flows else Flow.GRAPHIC
         return self._verdict
+
+
+def _excess(frame: Frame) -> float:
+    full = frame.format is PixelFormat.BGR or frame.colorimetry.range is ColorRange.FULL
+    return EXCESS if full else EXCESS * 224 / 255
+
+
+def _is_grey(u: Image, v: Image, excess: float) -> bool:
+    return int(u.max(initial=0)) <= 128 + excess and int(v.max(initial=0)) <= 128 + excess
 
 
 def _least_area(hot: Image) -> float:
