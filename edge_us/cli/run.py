@@ -15,7 +15,7 @@ import typer
 from edge_us.config import Analysable, Fallback, Mode, RunConfig, load_config
 from edge_us.errors import EdgeUsError, ExitCode
 from edge_us.inference.backend import BackendName, Precision
-from edge_us.log import LogFormat, tell_events
+from edge_us.log import LogFormat
 
 if TYPE_CHECKING:
     pass
@@ -123,6 +123,7 @@ def execute(config: RunConfig) -> dict[str, Any]:
     """
     from edge_us.runtime.notify import Notifier
     from edge_us.runtime.run import Run
+    from edge_us.runtime.telling import say, tell_events
 
     tell_events(config.log)
     notifier = Notifier()
@@ -138,11 +139,11 @@ def execute(config: RunConfig) -> dict[str, Any]:
         notifier.stopping()
         progress.clear()
         if running.report is not None:
-            typer.echo(summary(running.report))
+            say(summary(running.report), sys.stdout)
             for warning in warnings(running.report, running.failures):
-                typer.echo(f"warning: {warning}", err=True)
+                say(f"warning: {warning}", sys.stderr)
     for failure in running.failures:
-        typer.echo(f"error: {failure.message}\nhint: {failure.hint}", err=True)
+        say(f"error: {failure.message}\nhint: {failure.hint}", sys.stderr)
     if running.failures:
         raise typer.Exit(ExitCode.RUNTIME)
     if running.stopped:
