@@ -126,6 +126,11 @@ class GstPipeline:
             return None
         return bool(self._device.get_property("signal"))
 
+    @property
+    def answers(self) -> bool:
+        """Whether the server has said what it has; True where there is none to ask."""
+        return self._device is None or self._device.get_factory().get_name() != "rtspsrc" or self._device.numsrcpads > 0
+
     def failure(self) -> Failure | None:
         """The next error from the bus, or None."""
         message = self._bus.pop_filtered(self._gst.MessageType.ERROR)

@@ -18,7 +18,7 @@ from edge_us.capture.gst_pipeline import Failure, GstPipeline
 from edge_us.capture.pipelines import PipelineSpec
 from edge_us.capture.samples import SampleReader, time_in_segment
 from edge_us.capture.source import Source
-from edge_us.capture.state import OVER, BackOff, after_silence, step
+from edge_us.capture.state import OVER, UNANSWERED_S, BackOff, after_silence, step
 from edge_us.finding import SourceState
 from edge_us.frame import Frame
 
@@ -276,7 +276,7 @@ class GstSource(Source):
         if self._failure is not None or self._pipeline.at_end:
             new = SourceState.RECONNECTING
         elif self._state is SourceState.RECONNECTING:
-            if silent_s <= self._connect_timeout_s:
+            if silent_s <= (self._connect_timeout_s if self._pipeline.answers else UNANSWERED_S):
                 return
             new = SourceState.RECONNECTING
         else:
