@@ -12,7 +12,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from edge_us.capture.connect_errors import never_connected, not_playable, without_index, without_picture
+from edge_us.capture.connect_errors import (
+    ended_early,
+    never_connected,
+    not_playable,
+    software_instead,
+    without_index,
+    without_picture,
+)
 from edge_us.capture.container import lacks_index, missing_bytes
 from edge_us.capture.gst_pipeline import Failure, GstPipeline
 from edge_us.capture.pipelines import PipelineSpec
@@ -143,7 +150,8 @@ class GstSource(Source):
         self._state = SourceState.ENDED
 
     def _connect(self) -> None:
-        deadline_ns = self._now_ns() + int(self._connect_timeout_s * 1e9)
+        start_ns = self._now_ns()
+        deadline_ns = start_ns + int(self._connect_timeout_s * 1e9)
         connect = self._connect_live if self._live else self._connect_file
         if not self._live and lacks_index(self._path):
             raise without_index(self.info.uri)
@@ -153,6 +161,8 @@ class GstSource(Source):
             if self._held is not None:
                 break
             self._note_failure()
+            if self._decoding_is_to_blame(is_late=self._now_ns() >= (start_ns + deadline_ns) // 2):
+                self._decode_in_software()
             connect(self._now_ns())
             if self._now_ns() >= deadline_ns:
                 raise never_connected(self.info.uri, self._connect_timeout_s, self._why, live=self._live)
@@ -161,6 +171,23 @@ class GstSource(Source):
         self._back_off.reset()
         fps = self._pipeline.fps if self._pipeline is not None else None
         self.info = replace(self.info, fps=fps)
+
+    def _decoding_is_to_blame(self, *, is_late: bool) -> bool:
+        """Whether it is hardware decoding that keeps the first picture away; never a device that is not there."""
+        if self._spec.software is None or self._pipeline is None:
+            return False
+        tried = bool(self._pipeline.tried_decoders)
+        if self._failure is None:
+            return tried and is_late
+        return tried or not self._failure.is_resource
+
+    def _decode_in_software(self) -> None:
+        assert self._spec.software is not None
+        hardware = self._spec.decoders.hardware
+        self._warnings.append(software_instead(self.info.uri, hardware, self._failure))
+        self._spec = self._spec.software
+        self._teardown()
+        self._build()
 
     def _connect_file(self, now_ns: int) -> None:
         if self._failure is not None and self._quiet_after_failure(now_ns):
@@ -251,16 +278,14 @@ class GstSource(Source):
         self._note_failure()
         if self._pipeline is None or not (self._pipeline.at_end or self._quiet_after_failure(self._now_ns())):
             return
-        missing = missing_bytes(self._path)
         duration_ns = self._pipeline.duration_ns
         played_s = self._last_pts_ns / 1e9
+        shortfall_s = SHORTFALL_S + 2 / (self.info.fps or 25.0)
+        due_s = duration_ns / 1e9 if duration_ns is not None and duration_ns / 1e9 > played_s + shortfall_s else None
         played = f"{self._index} frames, {played_s:.1f} s, could be played"
-        if missing:
-            self._warnings.append(f"{self.info.uri} is cut off ({missing} bytes are missing): {played}")
-        elif self._failure is not None:
-            self._warnings.append(f"{self.info.uri} is damaged ({self._failure.message}): {played}")
-        elif duration_ns is not None and duration_ns / 1e9 > played_s + SHORTFALL_S + 2 / (self.info.fps or 25.0):
-            self._warnings.append(f"{self.info.uri} should last {duration_ns / 1e9:.1f} s: {played}")
+        warning = ended_early(self.info.uri, played, missing_bytes(self._path), self._failure, due_s)
+        if warning is not None:
+            self._warnings.append(warning)
         self._teardown()
         self._state = step(self._state, SourceState.ENDED)
 

@@ -1,10 +1,11 @@
-"""Two looks at what flows through a pipeline: on a change of caps only, never per picture."""
+"""Looks at what flows through a pipeline, while it is put together and on a change of caps; never per picture."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
+from edge_us.capture.decoding import KNOWN, Decoders
 from edge_us.capture.pipelines import CONVERT, TARGET, target_caps
 from edge_us.capture.sequence import MAX_FRAME_PIXELS
 
@@ -76,3 +77,37 @@ def trust_the_bitstream_for_range(gst: Any, pipeline: Any) -> None:
             element.get_static_pad("sink").add_probe(gst.PadProbeType.EVENT_DOWNSTREAM, on_event)
 
     pipeline.connect("deep-element-added", on_added)
+
+
+TRY, SKIP = 0, 2
+"""GStreamer's ``GstAutoplugSelectResult``, which has no Python name."""
+FIRST_RANK = 1024
+"""More than any element brings: decodebin's parser writes the stream in the form that the first in rank takes."""
+
+
+def decode_with(gst: Any, decodebin: Any, decoders: Decoders, tried: list[str]) -> None:
+    """Let decodebin use the named decoder for each media type that has one, and no other.
+
+    Parameters
+    ----------
+    gst : module
+    decodebin : Gst.Element
+    decoders : Decoders
+    tried : list of str
+        Gets the name of each decoder that decodebin is allowed, named or not, as it asks.
+    """
+
+    def on_select(_bin: Any, _pad: Any, caps: Any, factory: Any) -> int:
+        if not factory.list_is_type(gst.ELEMENT_FACTORY_TYPE_DECODER):
+            return TRY
+        name = factory.get_name()
+        if decoders.by_format.get(caps.get_structure(0).get_name(), name) != name:
+            return SKIP
+        tried.append(name)
+        return TRY
+
+    for name in KNOWN | set(decoders.by_format.values()):
+        factory = gst.ElementFactory.find(name)
+        if factory is not None:
+            factory.set_rank(FIRST_RANK - (name not in decoders.by_format.values()))
+    decodebin.connect("autoplug-select", on_select)
