@@ -15,6 +15,7 @@ from edge_us.errors import UsageError, one_line
 from edge_us.frame import Rect
 from edge_us.inference.backend import BackendName, Precision
 from edge_us.log import LogFormat
+from edge_us.sinks.decklink import DeckLinkMode
 
 ENV_PREFIX = "EDGE_US_"
 MAX_FILE_BYTES = 1 << 20
@@ -117,6 +118,12 @@ class RunConfig(BaseModel):
     display: bool = Field(False, description="Show the annotated video in a window.")
     fullscreen: bool = Field(False, description="With display: cover the whole monitor.")
     monitor: int = Field(0, ge=0, description="With fullscreen: which monitor, counted from 0.")
+    decklink_out: int | None = Field(
+        None, ge=0, le=63, description="Play the annotated video on this output of a DeckLink card, counted from 0."
+    )
+    decklink_mode: DeckLinkMode = Field(
+        DeckLinkMode.HD1080P60, description="With decklink-out: what the card sends; pictures are fitted into it."
+    )
     deterministic: bool = Field(
         False, description="Zero the wall-clock values in findings, so that two runs are byte-identical."
     )

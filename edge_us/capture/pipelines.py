@@ -57,7 +57,7 @@ class PipelineSpec:
     shown: str
     live: bool
     is_users_own: bool = False
-    decoders: Decoders = Decoders()
+    decoders: Decoders = field(default_factory=Decoders)
     software: PipelineSpec | None = field(default=None, repr=False)
 
     @property
