@@ -1,8 +1,8 @@
 """`build_engine`: from an ONNX file to a serialised engine.
 
-The network is strongly typed: every tensor has the type that the file gives it, and no flag asks for another. TF32, which
-would compute a float32 file in 10 bits of mantissa, is off. No call is trusted: those that can return None are checked,
-and TensorRT's own words are in the error.
+The network is strongly typed: every tensor has the type that the file gives it, and no flag asks for another. TF32,
+which would compute a float32 file with 10 bits of mantissa, is off. No call is trusted: those that can return None are
+checked, and TensorRT's own words are in the error.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from edge_us.tensorrt.readback import layers_of, tensor_types
 
 MOST_ERRORS = 5
 _NODE_HINT = (
-    "Export the raw heads, without NMS, at opset 17 or later; int8 files need `edge-us models build --precision int8 --signed`."
+    "Export the raw heads, without NMS, at opset 17 or later. int8 files for TensorRT are made with "
+    "`edge-us models build --precision int8 --signed`."
 )
 
 

@@ -19,11 +19,13 @@ class EngineOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     workspace_mb: int | None = Field(
-        None, ge=16, description="Most device memory that a tactic may use, in MiB; null for all of the device."
+        default=None, ge=16, description="Most device memory that a tactic may use, in MiB; null for all of the device."
     )
-    optimization_level: int = Field(3, ge=0, le=5, description="More time to build for a faster engine.")
-    hardware_compatible: bool = Field(False, description="Runs on every GPU from Ampere on; slower. Not on Jetson.")
-    version_compatible: bool = Field(False, description="Runs on later versions of the same major; slower.")
+    optimization_level: int = Field(default=3, ge=0, le=5, description="More time to build for a faster engine.")
+    hardware_compatible: bool = Field(
+        default=False, description="Runs on every GPU from Ampere on; slower. Not on Jetson."
+    )
+    version_compatible: bool = Field(default=False, description="Runs on later versions of the same major; slower.")
 
 
 class EngineKey(BaseModel):

@@ -20,10 +20,13 @@ class Phases:
 
     def __init__(self) -> None:
         self._open: dict[str, _Phase] = {}
+        self._most: dict[str, int] = {}
 
     def start(self, name: str, parent: str | None, steps: int) -> None:
         """A phase begins."""
-        self._open[name] = _Phase(parent if parent in self._open else None, max(1, steps))
+        known = parent if parent in self._open and parent != name else None
+        self._open.pop(name, None)  # the newest phase comes last
+        self._open[name] = _Phase(known, max(1, steps))
 
     def step(self, name: str, number: int) -> None:
         """Step ``number``, counted from 0, is done."""
@@ -39,13 +42,15 @@ class Phases:
         if not self._open:
             return None
         name, share = next(reversed(self._open)), 0.0
-        for _ in range(len(self._open)):
+        while True:
             phase = self._open[name]
-            share = min(1.0, (min(phase.done, phase.steps - 1) + share) / phase.steps if share else phase.done / phase.steps)
+            share = min(1.0, (phase.done + share) / phase.steps)
             if phase.parent is None or phase.parent not in self._open:
                 break
             name = phase.parent
-        return name, int(100 * share)
+        # Builders go over their steps more than once: what was told is not taken back.
+        self._most[name] = max(self._most.get(name, 0), int(100 * share))
+        return name, self._most[name]
 
 
 def monitor(trt: Any, progress: Progress) -> Any:

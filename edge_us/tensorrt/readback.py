@@ -11,7 +11,8 @@ from edge_us.errors import ModelError
 from edge_us.finding import Unknown
 from edge_us.inference.backend import Precision
 
-_WORDS = {"float": "fp32", "fp32": "fp32", "half": "fp16", "fp16": "fp16", "bf16": "bf16", "bfloat16": "bf16", "int8": "int8", "fp8": "fp8", "fp4": "fp4"}  # fmt: skip
+_WORDS = {"float": "fp32", "half": "fp16", "bfloat16": "bf16"}
+_WORDS |= {kind: kind for kind in ("fp32", "fp16", "bf16", "int8", "fp8", "fp4")}
 _FIELD = re.compile(r'"?(?:Format/)?Data ?type"?\s*:\s*"?([^",}\]]+)', re.IGNORECASE)
 _WORD = re.compile(r"[a-z]+\d*", re.IGNORECASE)
 INT8_SHARE = 0.1

@@ -9,6 +9,8 @@ from edge_us.cuda.probe import probe_driver
 from edge_us.errors import MissingDependencyError
 from edge_us.finding import Unknown
 
+NO_GPU = "none"
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -27,7 +29,7 @@ def system() -> str:
 
 def no_gpu() -> Target:
     """For engines that are built without a GPU, as the tests do with TensorRT for RTX."""
-    return Target(system(), "none", "none", "none")
+    return Target(system(), NO_GPU, NO_GPU, NO_GPU)
 
 
 def target_here() -> Target:
@@ -42,7 +44,8 @@ def target_here() -> Target:
     if isinstance(found, Unknown):
         raise MissingDependencyError(
             f"TensorRT needs an NVIDIA GPU and its driver: {found.reason}",
-            "In a container start it with --runtime nvidia (or --gpus all), and not while the image is built; or use --backend openvino.",
+            "Start a container with --runtime nvidia or --gpus all (while an image is built there is no GPU), or use "
+            "another --backend.",
         )
     release = f"CUDA {found.cuda}" if isinstance(found.release, Unknown) else found.release
     gpu = found.gpu
