@@ -68,7 +68,7 @@ def load_api(name: ApiName = ApiName.TENSORRT) -> Api:
         missing = isinstance(error, ModuleNotFoundError) and error.name == name.value
         raise MissingDependencyError(
             f"{_SHOWN[name]} is not installed" if missing else f"{_SHOWN[name]} cannot be loaded: {one_line(error)}",
-            "On Jetson it comes with JetPack (python3-libnvinfer, and a venv with --system-site-packages); elsewhere from "
+            "On Jetson it comes with JetPack (python3-libnvinfer; a venv needs --system-site-packages), elsewhere from "
             "NVIDIA's own package index. Or use another --backend.",
         ) from None
     return Api(name, str(trt.__version__), trt)

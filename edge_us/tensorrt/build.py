@@ -78,19 +78,19 @@ def build_engine(
     trt = api.trt
     log = listener(trt)
     builder = _some(trt.Builder(log), api, "make a builder", log)
-    network = _some(builder.create_network(_strongly_typed(trt)), api, "make a network", log)
-    parser = _some(trt.OnnxParser(network, log), api, "make a parser", log)
+    definition = _some(builder.create_network(_strongly_typed(trt)), api, "make a network", log)
+    parser = _some(trt.OnnxParser(definition, log), api, "make a parser", log)
     if not parser.parse_from_file(str(onnx)):
         raise ModelError(f"{api} cannot take {onnx}: {_parse_errors(parser, log)}", _NODE_HINT)
-    config = _some(builder.create_builder_config(), api, "make a configuration", log)
-    _configure(trt, config, options)
+    settings = _some(builder.create_builder_config(), api, "make a configuration", log)
+    _configure(trt, settings, options)
     keeps_timings = api.name is ApiName.TENSORRT  # TensorRT for RTX measures nothing when it builds
     if keeps_timings:
-        _load_timings(config, timings)
+        _load_timings(settings, timings)
     watch = None if progress is None else monitor(trt, progress)
     if watch is not None:
-        config.progress_monitor = watch
-    plan = builder.build_serialized_network(network, config)
+        settings.progress_monitor = watch
+    plan = builder.build_serialized_network(definition, settings)
     if watch is not None and watch.stopped is not None:
         raise watch.stopped
     if plan is None:
@@ -99,8 +99,11 @@ def build_engine(
             "Free memory of the device, or give less with --workspace; a lower --optimization-level builds faster.",
         )
     data = bytes(plan)
-    layers = layers_of(trt, deserialise(api, data, onnx)[1]) if has_driver else log.layers
-    return Plan(data, tensor_types(layers), _timings(config) if keeps_timings else b"")
+    if has_driver:
+        layers = layers_of(trt, deserialise(api, data, onnx, host_code=options.version_compatible)[1])
+    else:
+        layers = log.layers
+    return Plan(data, tensor_types(layers), _timings(settings) if keeps_timings else b"")
 
 
 def deserialise(api: Api, data: bytes, path: Path, *, host_code: bool = False) -> tuple[Any, Any]:
@@ -140,26 +143,26 @@ def _strongly_typed(trt: Any) -> int:
     return 0 if flag is None else 1 << int(flag)
 
 
-def _configure(trt: Any, config: Any, options: EngineOptions) -> None:
-    config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED  # else the inspector tells no types
-    config.clear_flag(trt.BuilderFlag.TF32)
-    config.builder_optimization_level = options.optimization_level
+def _configure(trt: Any, settings: Any, options: EngineOptions) -> None:
+    settings.profiling_verbosity = trt.ProfilingVerbosity.DETAILED  # else the inspector tells no types
+    settings.clear_flag(trt.BuilderFlag.TF32)
+    settings.builder_optimization_level = options.optimization_level
     if options.workspace_mb is not None:
-        config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, options.workspace_mb << 20)
+        settings.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, options.workspace_mb << 20)
     if options.hardware_compatible:
-        config.hardware_compatibility_level = trt.HardwareCompatibilityLevel.AMPERE_PLUS
+        settings.hardware_compatibility_level = trt.HardwareCompatibilityLevel.AMPERE_PLUS
     if options.version_compatible:
-        config.set_flag(trt.BuilderFlag.VERSION_COMPATIBLE)
+        settings.set_flag(trt.BuilderFlag.VERSION_COMPATIBLE)
 
 
-def _load_timings(config: Any, timings: bytes) -> None:
-    timing_cache = config.create_timing_cache(timings) or config.create_timing_cache(b"")
+def _load_timings(settings: Any, timings: bytes) -> None:
+    timing_cache = settings.create_timing_cache(timings) or settings.create_timing_cache(b"")
     if timing_cache is not None:
-        config.set_timing_cache(timing_cache, False)
+        settings.set_timing_cache(timing_cache, False)
 
 
-def _timings(config: Any) -> bytes:
-    timing_cache = config.get_timing_cache()
+def _timings(settings: Any) -> bytes:
+    timing_cache = settings.get_timing_cache()
     blob = None if timing_cache is None else timing_cache.serialize()
     return b"" if blob is None else bytes(blob)
 

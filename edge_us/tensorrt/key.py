@@ -19,13 +19,17 @@ class EngineOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     workspace_mb: int | None = Field(
-        default=None, ge=16, description="Most device memory that a tactic may use, in MiB; null for all of the device."
+        default=None, ge=16, description="Device memory that an engine may use while it computes, in MiB; default all."
     )
-    optimization_level: int = Field(default=3, ge=0, le=5, description="More time to build for a faster engine.")
+    optimization_level: int = Field(
+        default=3, ge=0, le=5, description="0 builds fastest, 5 looks longest for the fastest engine."
+    )
     hardware_compatible: bool = Field(
-        default=False, description="Runs on every GPU from Ampere on; slower. Not on Jetson."
+        default=False, description="Runs on every GPU from Ampere on, and slower; Jetson does not support it."
     )
-    version_compatible: bool = Field(default=False, description="Runs on later versions of the same major; slower.")
+    version_compatible: bool = Field(
+        default=False, description="Runs on later versions of TensorRT of the same major as well, and slower."
+    )
 
 
 class EngineKey(BaseModel):

@@ -42,7 +42,7 @@ class Phases:
         if not self._open:
             return None
         name, share = next(reversed(self._open)), 0.0
-        while True:
+        for _ in range(len(self._open)):
             phase = self._open[name]
             share = min(1.0, (phase.done + share) / phase.steps)
             if phase.parent is None or phase.parent not in self._open:
