@@ -82,6 +82,8 @@ def build_engine(
     parser = _some(lambda: trt.OnnxParser(definition, log), api, "make a parser", log)
     if not parser.parse_from_file(str(onnx)):
         raise ModelError(f"{api} cannot take {onnx}: {_parse_errors(parser, log)}", _NODE_HINT)
+    if not definition.num_outputs:  # the parser takes an empty file for an empty network
+        raise ModelError(f"{api} cannot take {onnx}: there is no network in it", "Export or download it again.")
     settings = _some(builder.create_builder_config, api, "make a configuration", log)
     _configure(trt, settings, options)
     keeps_timings = api.name is ApiName.TENSORRT  # TensorRT for RTX measures nothing when it builds

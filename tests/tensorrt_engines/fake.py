@@ -72,7 +72,7 @@ class Fake:
     LayerInformationFormat = SimpleNamespace(JSON="json")
     TensorIOMode = SimpleNamespace(INPUT="input", OUTPUT="output")
 
-    def Builder(self, log: Any) -> _Builder:  # noqa: N802
+    def Builder(self, log: Any) -> Any:  # noqa: N802
         self.log = log
         return self._constructed("Builder", _Builder(self))
 
@@ -117,7 +117,7 @@ class _Builder:
         self._fake = fake
 
     def create_network(self, flags: int) -> Any:
-        return self._fake.call("Builder.create_network", SimpleNamespace(), flags)
+        return self._fake.call("Builder.create_network", SimpleNamespace(num_outputs=2), flags)
 
     def create_builder_config(self) -> Any:
         return self._fake.call("Builder.create_builder_config", _Settings(self._fake))
