@@ -173,7 +173,7 @@ def mask_windows(windows: NDArray[np.int32]) -> tuple[NDArray[np.int32], int, in
     Parameters
     ----------
     windows : ndarray of int32, shape (boxes, 4)
-        x, y, width, height in cells of the prototypes (`decode.prototype_window`).
+        x, y, width, height in cells of the prototypes (`decode.mask_window`).
     """
     areas = windows[:, 2].astype(np.int64) * windows[:, 3]
     begins = np.cumsum(areas) - areas

@@ -6,6 +6,8 @@ switches on for fp32, is off: what is called fp32 is computed in fp32.
 
 from __future__ import annotations
 
+import io
+from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -52,6 +54,7 @@ class OnnxRuntimeCudaBackend:
                 "this ONNX Runtime has no CUDA provider",
                 "pip uninstall onnxruntime && pip install onnxruntime-gpu",
             )
+        _load_libraries(ort)
         options = ort.SessionOptions()
         options.log_severity_level = 3
         try:
@@ -74,6 +77,13 @@ class OnnxRuntimeCudaBackend:
     def close(self) -> None:
         """Release the network."""
         self.lanes = []
+
+
+def _load_libraries(ort: Any) -> None:
+    """CUDA and cuDNN may have come with pip, where the system's loader does not look."""
+    if hasattr(ort, "preload_dlls"):
+        with redirect_stdout(io.StringIO()):  # it prints what it does not find; whether that matters shows below
+            ort.preload_dlls()
 
 
 class BoundLane(Lane):
