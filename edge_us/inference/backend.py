@@ -77,6 +77,11 @@ class Network(Protocol):
         ...
 
     @property
+    def sha256(self) -> str:
+        """Of the ONNX file."""
+        ...
+
+    @property
     def input_size(self) -> tuple[int, int]:
         """Width and height in px."""
         ...
