@@ -21,6 +21,8 @@ class BackendName(str, Enum):
     AUTO = "auto"
     OPENVINO = "openvino"
     ONNXRUNTIME = "onnxruntime"
+    TENSORRT = "tensorrt"
+    ONNXRUNTIME_CUDA = "onnxruntime-cuda"
 
 
 class Precision(str, Enum):

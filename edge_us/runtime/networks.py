@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 OTHER_CPU = {"openvino": BackendName.ONNXRUNTIME}
 """Where a backend goes that cannot be had again; all others go to OpenVINO."""
+GPU_BACKENDS = frozenset({BackendName.TENSORRT.value, BackendName.ONNXRUNTIME_CUDA.value})
 PATIENCE = 3
 """Which restart within the budget goes to the fallback."""
 
@@ -44,6 +45,9 @@ class Networks:
         self._number = number
         self._own: Engine | None = None if shared is not None else open_engine_for(config)
         self._engine = shared or self._own
+        # ``auto`` is settled once: a GPU that goes missing is a failure, and no reason to take the CPU without a word.
+        if self.engine.info.name in GPU_BACKENDS:
+            self._config = self._config.model_copy(update={"backend": BackendName(self.engine.info.name)})
         self.warnings: list[str] = []
 
     @property
