@@ -67,6 +67,11 @@ class RunConfig(BaseModel):
     fallback: Fallback = Field(
         Fallback.NONE, description="live: cpu lets another CPU backend take over from one that fails again and again."
     )
+    build: bool = Field(
+        False,
+        description="Build the TensorRT engines that this machine lacks before the run, with visible progress; never "
+        "done without.",
+    )
     threads: int | None = Field(None, ge=1, le=256, description="Inference threads; default all cores.")
     mode: Mode | None = Field(None, description="live or every; default live for live sources, every for files.")
     loop: bool = Field(False, description="Play a recording again and again, until stopped.")

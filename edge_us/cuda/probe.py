@@ -93,13 +93,13 @@ def probe_driver(load: Callable[[], Any] | None = None) -> DriverInfo | Unknown:
         return Unknown(f"no CUDA driver is installed ({LIBRARY} is missing)")
     try:
         return _ask(library)
-    except _Failed as failed:
+    except _CallError as failed:
         return Unknown(str(failed))
     except AttributeError as error:  # a stub library, as containers of compilers bring it
         return Unknown(f"{LIBRARY} is not a whole driver: {error}")
 
 
-class _Failed(Exception):
+class _CallError(Exception):
     pass
 
 
@@ -107,7 +107,7 @@ def _ask(library: Any) -> DriverInfo:
     def call(name: str, *arguments: Any) -> None:
         code = getattr(library, name)(*arguments)
         if code:
-            raise _Failed(f"{name} failed: {_error_name(library, code)}")
+            raise _CallError(f"{name} failed: {_error_name(library, code)}")
 
     def number(name: str, *arguments: Any) -> int:
         value = ctypes.c_int()
@@ -118,7 +118,7 @@ def _ask(library: Any) -> DriverInfo:
     version = number("cuDriverGetVersion")
     count = number("cuDeviceGetCount")
     if count < 1:
-        raise _Failed("the driver sees no GPU")
+        raise _CallError("the driver sees no GPU")
     gpus = []
     for ordinal in range(count):
         device = number("cuDeviceGet", ordinal)
@@ -137,10 +137,8 @@ def _ask(library: Any) -> DriverInfo:
 
 def driver_release(module: Path = _MODULE, tegra: Path = _TEGRA) -> str | Unknown:
     """The driver's own version, which the CUDA interface does not tell: from the kernel module, or from L4T's file."""
-    for path, pattern in (
-        (tegra, r"# R(\d+) \(release\), REVISION: ([\d.]+)"),
-        (module, r"Kernel Module.*?(\d+\.[\d.]+)"),
-    ):
+    patterns = {tegra: r"# R(\d+) \(release\), REVISION: ([\d.]+)", module: r"Kernel Module.*?(\d+\.[\d.]+)"}
+    for path, pattern in patterns.items():
         try:
             found = re.search(pattern, path.read_text(encoding="utf-8", errors="replace"))
         except OSError:
