@@ -4,7 +4,8 @@
 # `no` leaves it out.
 set -eu
 networks=${EDGE_US_PREBUILD:-lesion-fast lesion-malignancy}
-if [ "${1:-}" = run ] && [ "$networks" != no ]; then
+has_gpu="from edge_us.cuda import probe; raise SystemExit(not isinstance(probe.probe_driver(), probe.DriverInfo))"
+if [ "${1:-}" = run ] && [ "$networks" != no ] && python3 -c "$has_gpu"; then
     # shellcheck disable=SC2086  # names, one word each
     edge-us models prebuild $networks >&2 || echo "note: no engines were built; the run goes on without them" >&2
 fi
