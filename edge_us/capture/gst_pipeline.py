@@ -8,7 +8,7 @@ from typing import Any
 
 from edge_us.capture.gst import load_gst
 from edge_us.capture.pipelines import DECODE, DEVICE, LIVE_QUEUE, SINK, PipelineSpec
-from edge_us.capture.probes import convert_explicitly, decode_with, trust_the_bitstream_for_range
+from edge_us.capture.probes import Plugged, convert_explicitly, decode_with, trust_the_bitstream_for_range
 from edge_us.capture.sequence import believable
 from edge_us.capture.uri import without_credentials
 from edge_us.errors import InputError, MissingDependencyError
@@ -77,11 +77,9 @@ class GstPipeline:
             self._device.set_property(name, value)
         self._sink = self._pipeline.get_by_name(SINK)
         self._bus = self._pipeline.get_bus()
-        self._tried: list[str] = []
         decode = self._pipeline.get_by_name(DECODE)
-        if decode is not None:
-            decode_with(gst, decode, spec.decoders, self._tried)
-        convert_explicitly(gst, self._pipeline)
+        self._plugged = Plugged() if decode is None else decode_with(gst, decode, spec.decoders)
+        convert_explicitly(gst, self._pipeline, self._plugged)
         trust_the_bitstream_for_range(gst, self._pipeline)
         # A card's own clock would be another time than the monotonic one that capture stamps are on.
         self._pipeline.use_clock(gst.SystemClock.obtain())
@@ -99,7 +97,7 @@ class GstPipeline:
     @property
     def tried_decoders(self) -> tuple[str, ...]:
         """Decoders that decodebin has tried so far."""
-        return tuple(self._tried)
+        return tuple(self._plugged.names)
 
     @property
     def at_end(self) -> bool:

@@ -14,10 +14,12 @@ from edge_us.capture.decoding import H264, H265, MJPEG, Decoders, best_decoders,
 from edge_us.capture.gst import available_elements, load_gst
 from edge_us.capture.gst_source import GstSource
 from edge_us.capture.pipelines import PipelineSpec, build_pipeline
+from edge_us.capture.probes import lost_colorimetry
 from edge_us.capture.source import Source
 from edge_us.capture.uri import Scheme, SourceUri, parse_source
 from edge_us.errors import InputError, MissingDependencyError
 from edge_us.finding import SourceState
+from edge_us.frame import ColorMatrix, ColorRange
 
 PC = frozenset({"avdec_h264", "avdec_h265", "openh264dec", "jpegdec", "avdec_mjpeg", "videoconvert", "deinterlace"})
 DESKTOP = PC | {"nvh264dec", "nvh265dec"}
@@ -123,6 +125,22 @@ def test_decodebin_takes_the_decoder_that_it_is_told_whatever_its_rank(clip: Pat
         assert source.warnings == ()
 
 
+def test_a_decoder_that_somebody_switched_off_is_not_taken(clip: Path) -> None:
+    if not {"avdec_h264", "openh264dec"} <= available_elements():
+        pytest.skip("no two decoders for H.264")
+    factory = load_gst().ElementFactory.find("avdec_h264")
+    rank = factory.get_rank()
+    factory.set_rank(0)
+    try:
+        source = GstSource(spec_of(clip, decoders=Decoders({H264: "avdec_h264"})), 10.0)
+        with source:
+            assert source._pipeline is not None
+            assert source._pipeline.tried_decoders == ("openh264dec",)
+            assert count(source) == 30
+    finally:
+        factory.set_rank(rank)
+
+
 def between(clip: Path, element: str) -> dict[str, Any]:
     """The software's pipeline with an element more, behind the decoder."""
     text = build_pipeline(parse_source(str(clip)), PC).description.replace(
@@ -151,6 +169,46 @@ def test_where_a_hardware_decoder_gives_no_picture_the_software_takes_over_and_i
     assert "did not start (" in warning
     assert why in warning
     assert warning.endswith("it is decoded on the CPU")
+
+
+@pytest.mark.parametrize(
+    ("encoded", "span", "matrix"),
+    [
+        ("format=I420,colorimetry=bt709 ! x264enc", ColorRange.LIMITED, ColorMatrix.BT709),
+        ("format=I420,colorimetry=1:3:5:1 ! x264enc", ColorRange.FULL, ColorMatrix.BT709),
+        ("format=I420 ! jpegenc", ColorRange.FULL, ColorMatrix.BT601),
+    ],
+    ids=["H.264", "H.264 in full range", "MJPEG"],
+)
+def test_a_decoder_that_loses_range_and_matrix_does_not_change_the_contrast(
+    encoded: str, span: ColorRange, matrix: ColorMatrix
+) -> None:
+    if not {"x264enc", "jpegenc", "capssetter"} <= available_elements():
+        pytest.skip("no element x264enc, jpegenc or capssetter")
+    text = f"gst:videotestsrc is-live=true ! video/x-raw,width=64,height=48,framerate=30/1,{encoded}"
+    spec = build_pipeline(parse_source(text), PC)
+    raw = "video/x-raw,format=I420,width=64,height=48,framerate=30/1"
+    silent = f'capssetter replace=true caps="{raw}" ! videoconvert name=convert'
+    broken = replace(spec, description=spec.description.replace("videoconvert name=convert", silent), software=None)
+    assert "capssetter" in broken.description
+    with GstSource(broken, 10.0) as source:
+        frame = source.read(3.0)
+    assert frame is not None
+    assert (frame.colorimetry.range, frame.colorimetry.matrix) == (span, matrix)
+
+
+@pytest.mark.parametrize(
+    ("caps", "lost"),
+    [
+        ("video/x-raw, format=(string)NV12, width=(int)64", True),
+        ("video/x-raw, format=(string)GRAY8", True),
+        ("video/x-raw, format=(string)NV12, colorimetry=(string)bt709", False),
+        ("video/x-raw, format=(string)BGRx", False),
+        ("video/x-raw", False),
+    ],
+)
+def test_only_grey_and_yuv_pictures_can_have_lost_their_range(caps: str, lost: bool) -> None:
+    assert lost_colorimetry(caps) is lost
 
 
 def test_the_software_is_tried_once_and_its_own_failure_is_the_error(tmp_path: Path) -> None:
