@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from edge_us.capture import gst_source
 from edge_us.capture.decoding import H264, H265, MJPEG, Decoders, best_decoders, software_decoders
 from edge_us.capture.gst import available_elements, load_gst
 from edge_us.capture.gst_source import GstSource
@@ -221,6 +222,6 @@ def test_the_software_is_tried_once_and_its_own_failure_is_the_error(tmp_path: P
 def test_an_address_that_does_not_answer_is_not_the_decoders_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     spec = build_pipeline(parse_source("rtsp://127.0.0.1:1/live"), JETPACK_7 - {"nvvidconv"})
     assert spec.software is not None
-    monkeypatch.setattr(GstSource, "_decode_in_software", lambda _: pytest.fail("the address is to blame"))
+    monkeypatch.setattr(gst_source, "software_instead", lambda *_: pytest.fail("the address is to blame"))
     with pytest.raises(InputError, match="no picture within 1 s"):
         GstSource(spec, 1.0)
