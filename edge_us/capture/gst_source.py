@@ -171,7 +171,7 @@ class GstSource(Source):
         self.info = replace(self.info, fps=fps)
 
     def _leave_hardware(self, *, is_late: bool) -> None:
-        """Decode on the CPU from now on, where hardware keeps the first picture away; a missing device does not count."""
+        """Decode on the CPU from now on where hardware keeps the first picture away; not where a device is missing."""
         software, failure = self._spec.software, self._failure
         if software is None or self._pipeline is None:
             return
