@@ -68,7 +68,15 @@ def _backends() -> int:
     _line("chosen", f"{choice.name.value}, {choice.precision.value}, on {choice.device}")
     for reason in choice.reasons:
         _line("", f"because {reason}")
+    _engines()
     return 0
+
+
+def _engines() -> None:
+    from edge_us.tensorrt.overview import overview
+
+    for text in overview():
+        _line("tensorrt", text)
 
 
 def _models() -> int:

@@ -7,7 +7,7 @@ checked, and TensorRT's own words are in the error.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,12 +77,14 @@ def build_engine(
     """
     trt = api.trt
     log = listener(trt)
-    builder = _some(trt.Builder(log), api, "make a builder", log)
-    definition = _some(builder.create_network(_strongly_typed(trt)), api, "make a network", log)
-    parser = _some(trt.OnnxParser(definition, log), api, "make a parser", log)
+    builder = _some(lambda: trt.Builder(log), api, "make a builder", log)
+    definition = _some(lambda: builder.create_network(_strongly_typed(trt)), api, "make a network", log)
+    parser = _some(lambda: trt.OnnxParser(definition, log), api, "make a parser", log)
     if not parser.parse_from_file(str(onnx)):
         raise ModelError(f"{api} cannot take {onnx}: {_parse_errors(parser, log)}", _NODE_HINT)
-    settings = _some(builder.create_builder_config(), api, "make a configuration", log)
+    if not definition.num_outputs:  # the parser takes an empty file for an empty network
+        raise ModelError(f"{api} cannot take {onnx}: there is no network in it", "Export or download it again.")
+    settings = _some(builder.create_builder_config, api, "make a configuration", log)
     _configure(trt, settings, options)
     keeps_timings = api.name is ApiName.TENSORRT  # TensorRT for RTX measures nothing when it builds
     if keeps_timings:
@@ -125,7 +127,7 @@ def deserialise(api: Api, data: bytes, path: Path, *, host_code: bool = False) -
     """
     trt = api.trt
     log = listener(trt)
-    runtime = _some(trt.Runtime(log), api, "make a runtime", log)
+    runtime = _some(lambda: trt.Runtime(log), api, "make a runtime", log)
     if host_code:
         runtime.engine_host_code_allowed = True
     engine = runtime.deserialize_cuda_engine(data)
@@ -179,8 +181,12 @@ def _parse_errors(parser: Any, log: Any) -> str:
     return "; ".join(told) or _last(log.problems)
 
 
-def _some(made: Any, api: Api, what: str, log: Any) -> Any:
-    """What was made; raises where that is None."""
+def _some(make: Callable[[], Any], api: Api, what: str, log: Any) -> Any:
+    """What is made; raises where that is None, which constructors tell by a TypeError."""
+    try:
+        made = make()
+    except TypeError:
+        made = None
     if made is None:
         raise PipelineError(f"{api} cannot {what}: {_last(log.problems)}", "See `edge-us doctor`.")
     return made

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -22,7 +22,6 @@ from edge_us.inference.backend import Precision
 from edge_us.tensorrt.key import EngineKey, EngineOptions, difference
 
 if TYPE_CHECKING:
-    from edge_us.inference.backend import Network
     from edge_us.tensorrt.api import Api
     from edge_us.tensorrt.target import Target
 
@@ -43,6 +42,25 @@ class EngineRecord(BaseModel):
     onnx_sha256: str = Field(description="Of the file that was parsed: the model's, or a cast of it.")
     tensors: dict[str, int] = Field(description="How many tensors of the engine have which type, read back from it.")
     build_seconds: float
+
+
+class Named(Protocol):
+    """What must be known of a network to find its engine; a `Network` is one, and so is an entry of the manifest."""
+
+    @property
+    def name(self) -> str:
+        """As in the engine's file name."""
+        ...
+
+    @property
+    def path(self) -> Path:
+        """The ONNX file."""
+        ...
+
+    @property
+    def sha256(self) -> str:
+        """Of the ONNX file."""
+        ...
 
 
 class EngineState(Enum):
@@ -86,7 +104,7 @@ def record_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.json")
 
 
-def key_for(network: Network, precision: Precision, api: Api, target: Target, options: EngineOptions) -> EngineKey:
+def key_for(network: Named, precision: Precision, api: Api, target: Target, options: EngineOptions) -> EngineKey:
     """The key of the engine that fits here."""
     return EngineKey(
         onnx_sha256=network.sha256,
@@ -101,12 +119,12 @@ def key_for(network: Network, precision: Precision, api: Api, target: Target, op
     )
 
 
-def status(network: Network, here: EngineKey, folder: Path, *, options: bool = False) -> EngineStatus:
+def status(network: Named, here: EngineKey, folder: Path, *, options: bool = False) -> EngineStatus:
     """Which engine would be used for a model, and what is missing; reads the disk and nothing else.
 
     Parameters
     ----------
-    network : Network
+    network : Named
     here : EngineKey
         As `key_for` gives it.
     folder : Path
@@ -125,7 +143,7 @@ def status(network: Network, here: EngineKey, folder: Path, *, options: bool = F
     return EngineStatus(EngineState.READY, path, "", command)
 
 
-def build_command(network: Network, precision: Precision) -> str:
+def build_command(network: Named, precision: Precision) -> str:
     """The command that builds a model's engine. A shipped model is named, another one by its file."""
     from edge_us.inference.registry import find_classifier, find_entry
 
@@ -134,9 +152,7 @@ def build_command(network: Network, precision: Precision) -> str:
     return f"edge-us models prebuild {word} --precision {precision.value}"
 
 
-def read_engine(
-    network: Network, here: EngineKey, folder: Path, *, options: bool = False
-) -> tuple[bytes, EngineRecord]:
+def read_engine(network: Named, here: EngineKey, folder: Path, *, options: bool = False) -> tuple[bytes, EngineRecord]:
     """The serialised engine of a model, which fits and is whole, and its record.
 
     Parameters

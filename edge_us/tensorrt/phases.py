@@ -25,6 +25,8 @@ class Phases:
     def start(self, name: str, parent: str | None, steps: int) -> None:
         """A phase begins."""
         known = parent if parent in self._open and parent != name else None
+        if known is None:
+            self._most.pop(name, None)
         self._open.pop(name, None)  # the newest phase comes last
         self._open[name] = _Phase(known, max(1, steps))
 
