@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import numpy as np
@@ -177,6 +178,35 @@ def graphs_do_again_what_was_noted(open_: Open) -> None:
     arena.close()
 
 
+def another_thread_may_use_and_close_what_this_one_opened(open_: Open) -> None:
+    driver = open_()
+    arena = Arena(driver)
+    with driver.current():
+        stream, memory, event = arena.stream(), arena.memory(64), arena.event()
+        kernels = Kernels(arena)
+        up, down = arena.host((64,), np.uint8), arena.host((64,), np.uint8)
+    assert kernels is not None
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            with driver.current():
+                up.values[:] = 3
+                driver.upload(memory.handle, up.raw, stream)
+                driver.download(down.raw, memory.handle, stream)
+                driver.record(event, stream)
+                driver.synchronize_event(event)
+                assert (down.values == 3).all()
+            arena.close()
+        except BaseException as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert not failures, failures
+
+
 def too_much_memory_is_a_clear_error(open_: Open) -> None:
     driver = open_()
     with driver.current(), pytest.raises(PipelineError, match="OUT_OF_MEMORY"):
@@ -217,6 +247,7 @@ CHECKS: tuple[Callable[[Open], None], ...] = (
     letterboxes_are_the_references,
     masks_are_the_references,
     graphs_do_again_what_was_noted,
+    another_thread_may_use_and_close_what_this_one_opened,
     too_much_memory_is_a_clear_error,
     a_thousand_times_everything_leaves_nothing,
 )

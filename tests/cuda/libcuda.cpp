@@ -189,6 +189,31 @@ EXPORT Result cuGraphLaunch(Graph *graph, Stream *stream) {
     return SUCCESS;
 }
 
+EXPORT Result cuFuncSetBlockShape(Function *, int, int, int) { NEEDS_CONTEXT; return SUCCESS; }
+
+// What pycuda is linked against and the runtime never calls.
+#define N(name) EXPORT Result name() { return 801; }
+N(cuArray3DCreate_v2) N(cuArray3DGetDescriptor_v2) N(cuArrayCreate_v2) N(cuArrayDestroy) N(cuArrayGetDescriptor_v2)
+N(cuCtxAttach) N(cuCtxCreate_v4) N(cuCtxDetach) N(cuCtxDisablePeerAccess) N(cuCtxEnablePeerAccess)
+N(cuCtxGetApiVersion) N(cuCtxGetCacheConfig) N(cuCtxGetLimit) N(cuCtxGetSharedMemConfig) N(cuCtxSetCacheConfig)
+N(cuCtxSetLimit) N(cuCtxSetSharedMemConfig) N(cuCtxSynchronize) N(cuDeviceCanAccessPeer) N(cuDeviceComputeCapability)
+N(cuDeviceGetByPCIBusId) N(cuDeviceGetPCIBusId) N(cuEventQuery) N(cuFuncGetAttribute) N(cuFuncSetAttribute)
+N(cuFuncSetCacheConfig) N(cuFuncSetSharedSize) N(cuIpcCloseMemHandle) N(cuIpcGetEventHandle) N(cuIpcGetMemHandle)
+N(cuIpcOpenEventHandle) N(cuIpcOpenMemHandle_v2) N(cuLaunch) N(cuLaunchGrid) N(cuLaunchGridAsync) N(cuLinkAddData_v2)
+N(cuLinkAddFile_v2) N(cuLinkComplete) N(cuLinkCreate_v2) N(cuLinkDestroy) N(cuMemAllocManaged) N(cuMemAllocPitch_v2)
+N(cuMemGetAddressRange_v2) N(cuMemHostGetFlags) N(cuMemHostRegister_v2) N(cuMemHostUnregister) N(cuMemcpy2DAsync_v2)
+N(cuMemcpy2DUnaligned_v2) N(cuMemcpy2D_v2) N(cuMemcpy3DAsync_v2) N(cuMemcpy3DPeer) N(cuMemcpy3DPeerAsync)
+N(cuMemcpy3D_v2) N(cuMemcpyAtoA_v2) N(cuMemcpyAtoD_v2) N(cuMemcpyAtoH_v2) N(cuMemcpyDtoA_v2) N(cuMemcpyDtoDAsync_v2)
+N(cuMemcpyDtoD_v2) N(cuMemcpyDtoH_v2) N(cuMemcpyHtoA_v2) N(cuMemcpyHtoD_v2) N(cuMemcpyPeer) N(cuMemcpyPeerAsync)
+N(cuMemsetD16Async) N(cuMemsetD16_v2) N(cuMemsetD2D16Async) N(cuMemsetD2D16_v2) N(cuMemsetD2D32Async)
+N(cuMemsetD2D32_v2) N(cuMemsetD2D8Async) N(cuMemsetD2D8_v2) N(cuMemsetD32Async) N(cuMemsetD32_v2) N(cuMemsetD8Async)
+N(cuMemsetD8_v2) N(cuModuleGetGlobal_v2) N(cuModuleGetSurfRef) N(cuModuleGetTexRef) N(cuModuleLoad) N(cuParamSetSize)
+N(cuParamSetTexRef) N(cuParamSetf) N(cuParamSeti) N(cuParamSetv) N(cuProfilerInitialize) N(cuProfilerStart)
+N(cuProfilerStop) N(cuStreamAttachMemAsync) N(cuStreamQuery) N(cuSurfRefGetArray) N(cuSurfRefSetArray)
+N(cuTexRefCreate) N(cuTexRefDestroy) N(cuTexRefGetAddressMode) N(cuTexRefGetAddress_v2) N(cuTexRefGetArray)
+N(cuTexRefGetFilterMode) N(cuTexRefGetFlags) N(cuTexRefGetFormat) N(cuTexRefSetAddress2D_v3) N(cuTexRefSetAddressMode)
+N(cuTexRefSetAddress_v2) N(cuTexRefSetArray) N(cuTexRefSetFilterMode) N(cuTexRefSetFlags) N(cuTexRefSetFormat)
+
 // Newer names first, as the driver gives them.
 EXPORT Result cuGetProcAddress_v2(const char *name, void **out, int, unsigned long long, int *status) {
     std::string text(name);
