@@ -41,6 +41,7 @@ class EngineRecord(BaseModel):
     engine_sha256: str
     onnx_sha256: str = Field(description="Of the file that was parsed: the model's, or a cast of it.")
     tensors: dict[str, int] = Field(description="How many tensors of the engine have which type, read back from it.")
+    precision_unknown: str | None = Field(description="Why the types do not tell the precision; null where they do.")
     build_seconds: float
 
 

@@ -58,7 +58,7 @@ def test_a_fitting_engine_is_read_with_its_record(model: Model, here: EngineKey,
     data, record = read_engine(model, here, engine.parent)
     assert data == PLAN
     assert record.key == here
-    assert record.tensors == {"fp32": 4}
+    assert record.tensors == {"fp32": 60}
     found = status(model, here, engine.parent)
     assert (found.state, found.path, found.reason) == (EngineState.READY, engine, "")
 

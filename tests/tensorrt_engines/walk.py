@@ -65,11 +65,14 @@ class Uses:
 
 
 def walked() -> list[Path]:
-    """Modules that may hold objects of TensorRT: those of `edge_us.tensorrt` and those that import its api or load."""
+    """Modules that may hold objects of TensorRT: those called after it, and those that import where they come from."""
     sources = sorted((REPOSITORY / "edge_us").rglob("*.py"))
-    room = REPOSITORY / "edge_us" / "tensorrt"
     markers = ("edge_us.tensorrt.api", "edge_us.tensorrt.load", "edge_us.tensorrt.build ", "import tensorrt")
-    return [path for path in sources if room in path.parents or any(text in path.read_text() for text in markers)]
+    return [
+        path
+        for path in sources
+        if "tensorrt" in str(path.relative_to(REPOSITORY)) or any(text in path.read_text() for text in markers)
+    ]
 
 
 def uses(texts: Iterable[str]) -> Uses:
