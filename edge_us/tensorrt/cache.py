@@ -139,7 +139,7 @@ def status(network: Named, here: EngineKey, folder: Path, *, options: bool = Fal
     except EngineMismatchError as error:
         return EngineStatus(EngineState.DIFFERS, path, error.message, command)
     except EdgeUsError as error:
-        state = EngineState.DAMAGED if path.exists() else EngineState.MISSING
+        state = EngineState.DAMAGED if os.path.isfile(path) else EngineState.MISSING  # noqa: PTH113
         return EngineStatus(state, path, error.message, command)
     return EngineStatus(EngineState.READY, path, "", command)
 
@@ -171,7 +171,7 @@ def read_engine(network: Named, here: EngineKey, folder: Path, *, options: bool 
     path = engine_path(folder, network.name, here.precision)
     hint = f"Build it (on a Jetson this takes minutes): {build_command(network, here.precision)}"
     what = f"the engine of {network.name} in {here.precision.value}"
-    if not path.is_file():
+    if not os.path.isfile(path):  # noqa: PTH113  (pathlib's raises for names that are too long)
         raise ModelError(f"{what} was not built for this machine yet: {path} is missing", hint)
     try:
         with record_path(path).open("rb") as file:
@@ -224,7 +224,7 @@ def write_whole(path: Path, data: bytes) -> None:
                 part.write(data)
                 part.flush()
                 os.fsync(part.fileno())
-                os.chmod(part.name, 0o644)  # noqa: PTH101  (the umask's, not the private one of temporary files)
+                os.chmod(part.name, 0o644)  # noqa: PTH101  (temporary files are private; a service's user reads this)
                 os.replace(part.name, path)  # noqa: PTH105
             except BaseException:
                 Path(part.name).unlink(missing_ok=True)

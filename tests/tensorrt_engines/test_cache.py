@@ -159,6 +159,11 @@ def test_a_users_own_model_is_named_by_its_file(model: Model, tmp_path: Path) ->
     assert str(tmp_path / "best.onnx") in build_command(disguised, Precision.FP16)
 
 
+def test_a_name_that_is_too_long_for_a_file_has_no_engine(model: Model, here: EngineKey, tmp_path: Path) -> None:
+    long = replace(model, name="m" * 252, path=tmp_path / ("m" * 250))
+    assert status(long, here, tmp_path).state is EngineState.MISSING
+
+
 @pytest.mark.parametrize(
     ("environment", "folder"),
     [
