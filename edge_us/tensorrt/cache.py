@@ -169,7 +169,8 @@ def read_engine(network: Named, here: EngineKey, folder: Path, *, options: bool 
         There is none, or it is damaged.
     """
     path = engine_path(folder, network.name, here.precision)
-    hint = f"Build it (on a Jetson this takes minutes): {build_command(network, here.precision)}"
+    command = build_command(network, here.precision)
+    hint = f"Build it, which takes minutes on a Jetson: {command} (or begin the run with --build)"
     what = f"the engine of {network.name} in {here.precision.value}"
     if not os.path.isfile(path):  # noqa: PTH113  (pathlib's raises for names that are too long)
         raise ModelError(f"{what} was not built for this machine yet: {path} is missing", hint)
