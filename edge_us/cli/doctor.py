@@ -57,18 +57,27 @@ def _gstreamer() -> int:
 def _backends() -> int:
     from edge_us.inference.backend import BackendName, Precision
     from edge_us.inference.backends import choose_backend, probe_machine
+    from edge_us.inference.gpu import unready_engine
+    from edge_us.inference.model import load_model
+    from edge_us.inference.registry import DEFAULT_NAME
 
     machine = probe_machine()
     for text in machine.describe():
         _line("inference", text)
     try:
-        choice = choose_backend(machine, BackendName.AUTO, Precision.AUTO)
+        choice = choose_backend(
+            machine,
+            BackendName.AUTO,
+            Precision.AUTO,
+            unready=lambda: unready_engine(load_model(DEFAULT_NAME), Precision.AUTO),
+        )
     except EdgeUsError as error:
         return _problem("chosen", error)
     _line("chosen", f"{choice.name.value}, {choice.precision.value}, on {choice.device}")
     for reason in choice.reasons:
         _line("", f"because {reason}")
-    _engines()
+    if not machine.gpu.missing:
+        _engines()
     return 0
 
 
@@ -76,7 +85,7 @@ def _engines() -> None:
     from edge_us.tensorrt.overview import overview
 
     for text in overview():
-        _line("tensorrt", text)
+        _line("engines", text)
 
 
 def _models() -> int:
