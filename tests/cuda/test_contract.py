@@ -23,7 +23,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 def libcuda(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of the played libcuda."""
     folder = tmp_path_factory.mktemp("libcuda")
-    compile_shared((HERE / "libcuda.cpp").read_text(), folder, "libcuda.so.1")
+    library = compile_shared((HERE / "libcuda.cpp").read_text(), folder, "libcuda.so.1")
+    (folder / "libcuda.so").symlink_to(library)  # the name that pycuda may be linked against
     return folder
 
 
