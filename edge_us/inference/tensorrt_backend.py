@@ -9,7 +9,6 @@ host's pages.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -24,12 +23,12 @@ from edge_us.errors import ModelError, PipelineError
 from edge_us.frame import FULL_RANGE, PixelFormat, Rect
 from edge_us.inference.backend import BackendInfo, Lane
 from edge_us.inference.letterbox import Letterbox
+from edge_us.log import LOGGER
 
 if TYPE_CHECKING:
     from edge_us.cuda.driver import Driver, Handle
     from edge_us.inference.backend import Network
 
-_LOG = logging.getLogger(__name__)
 _TYPES: dict[str, DTypeLike] = {"FLOAT": np.float32, "HALF": np.float16}
 
 
@@ -284,7 +283,7 @@ class _TensorRtLane(Lane):
         try:
             return arena.graph(self._streams.network, self._compute)
         except PipelineError as error:
-            _LOG.warning("no CUDA graph, every kernel is launched on its own: %s", error.message)
+            LOGGER.warning("no CUDA graph", extra={"fields": {"reason": error.message}})
             return None
 
     def _forget(self) -> None:
