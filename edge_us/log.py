@@ -9,7 +9,12 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timezone
 from enum import Enum
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    _Handler = logging.StreamHandler[TextIO]
+else:
+    _Handler = logging.StreamHandler  # takes no type before Python 3.11
 
 LOGGER = logging.getLogger("edge_us")
 LOGGER.addHandler(logging.NullHandler())
@@ -86,7 +91,7 @@ class TextFormatter(logging.Formatter):
         return f"{record.levelname.lower()}: {record.getMessage()}: {fields}"
 
 
-class _StandardError(logging.StreamHandler[TextIO]):
+class _StandardError(_Handler):
     """Writes to whatever standard error is at the time of the event."""
 
     def emit(self, record: logging.LogRecord) -> None:

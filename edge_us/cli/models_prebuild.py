@@ -64,8 +64,10 @@ def prebuild_one(name: str, precision: Precision, options: EngineOptions | None)
     finally:
         told()
     how = f"built in {made.record.build_seconds:.0f} s" if made.is_new else "already there"
-    kind = made.record.key.precision.value
-    return f"{network.name} {kind}: {made.path}, {made.path.stat().st_size / 1e6:.1f} MB, {how}"
+    record = made.record
+    doubt = "" if record.precision_unknown is None else f"; not read back: {record.precision_unknown}"
+    size = f"{made.path.stat().st_size / 1e6:.1f} MB"
+    return f"{network.name} {record.key.precision.value}: {made.path}, {size}, {how}{doubt}"
 
 
 def find_network(name: str, precision: Precision) -> Network:

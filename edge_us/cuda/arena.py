@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -13,8 +12,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from edge_us.cuda.driver import Driver, Handle
 from edge_us.errors import PipelineError
-
-_LOG = logging.getLogger(__name__)
+from edge_us.log import LOGGER
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +105,7 @@ class Arena:
             try:
                 self.driver.destroy_graph(self.driver.end_capture(stream))
             except PipelineError as error:
-                _LOG.debug("a capture that failed could not be ended: %s", error.message)
+                LOGGER.warning("capture not ended", extra={"fields": {"reason": error.message}})
             raise
         graph = self.driver.end_capture(stream)
         self.on_close(lambda: self.driver.destroy_graph(graph))
@@ -133,7 +131,7 @@ class Arena:
                 while self._undo:
                     self._tell(self._undo.pop())
         except PipelineError as error:
-            _LOG.warning("the GPU could not be given back: %s", error.message)
+            LOGGER.warning("GPU not given back", extra={"fields": {"reason": error.message}})
         self._undo.clear()
         self._streams.clear()
         self._tell(self.driver.close)
@@ -143,4 +141,4 @@ class Arena:
         try:
             ending()
         except PipelineError as error:
-            _LOG.warning("the GPU did not take something back: %s", error.message)
+            LOGGER.warning("GPU not given back", extra={"fields": {"reason": error.message}})

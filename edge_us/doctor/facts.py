@@ -67,9 +67,9 @@ class Facts:
     inference : Machine
         Backends, precisions and GPU.
     unready : str
-        Why the default model's engine cannot be taken; empty where it is ready, or where no GPU asks for one.
+        Why the default model's engine cannot be taken; empty where it is ready, or where GPU or TensorRT is missing.
     engines : tuple of str
-        A line for each engine; empty without a GPU.
+        A line for each engine; empty where GPU or TensorRT is missing.
     models : tuple of (str, str) or Unknown
         Name and state of each shipped file.
     """
@@ -107,7 +107,7 @@ def gather_facts(environment: Mapping[str, str] = os.environ, root: Path = Path(
     found = describe_machine(root)
     gstreamer, elements = _gstreamer()
     inference = probe_machine()
-    unready, engines = ("", ()) if isinstance(inference.gpu.driver, Unknown) else _engines(inference)
+    unready, engines = ("", ()) if inference.gpu.missing else _engines()
     return Facts(
         version=__version__,
         python=platform.python_version(),
@@ -153,14 +153,14 @@ def _gstreamer() -> tuple[str | Unknown, frozenset[str]]:
         return Unknown(error.message), frozenset()
 
 
-def _engines(machine: Machine) -> tuple[str, tuple[str, ...]]:
+def _engines() -> tuple[str, tuple[str, ...]]:
     from edge_us.inference.gpu import unready_engine
     from edge_us.inference.model import load_model
+    from edge_us.inference.registry import DEFAULT_NAME
     from edge_us.tensorrt.overview import overview
 
     try:
-        unready = machine.gpu.missing or unready_engine(load_model("default"), Precision.AUTO)
-        return unready, overview()
+        return unready_engine(load_model(DEFAULT_NAME), Precision.AUTO), overview()
     except EdgeUsError as error:
         return error.message, ()
 

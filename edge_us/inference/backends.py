@@ -13,8 +13,7 @@ from edge_us.errors import MissingDependencyError, ModelError, UsageError
 from edge_us.finding import Unknown
 from edge_us.inference.backend import ONE_AT_A_TIME, Backend, BackendName, Concurrency, Precision
 from edge_us.inference.gpu import (
-    GPU_BACKENDS,
-    NO_GPU,
+    NO_TENSORRT,
     Gpu,
     open_onnxruntime_cuda,
     open_tensorrt,
@@ -41,7 +40,7 @@ class Machine:
     openvino: str | None
     onnxruntime: str | None
     native: frozenset[Precision]
-    gpu: Gpu = NO_GPU
+    gpu: Gpu = NO_TENSORRT
 
     def describe(self) -> tuple[str, ...]:
         """A line each for CPU and backends."""
@@ -68,17 +67,16 @@ class Choice:
     floats: Precision | None = None
 
 
-def probe_machine(name: BackendName = BackendName.AUTO) -> Machine:
-    """Look at this machine, as far as it matters for a backend; starts no inference."""
+def probe_machine(name: BackendName | None = None) -> Machine:
+    """Look at this machine, as far as it matters for a backend (None: all of it); starts no inference."""
     native = {Precision.FP32}
     if find_spec("openvino") is not None:
         import openvino as ov
 
         if "BF16" in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
             native.add(Precision.BF16)
-    gpu = probe_gpu() if name is BackendName.AUTO or name in GPU_BACKENDS else NO_GPU
     onnxruntime = _version("onnxruntime") or _version("onnxruntime-gpu")
-    return Machine(platform.machine(), _version("openvino"), onnxruntime, frozenset(native), gpu)
+    return Machine(platform.machine(), _version("openvino"), onnxruntime, frozenset(native), probe_gpu(name))
 
 
 def choose_backend(

@@ -58,16 +58,23 @@ class Gpu:
         )
 
 
-NO_GPU = Gpu(Unknown("no GPU was looked for"), Unknown("none was looked for"), False)
+NO_TENSORRT = Gpu(Unknown("TensorRT is not installed"), Unknown("was not looked for"), False)
+"""Of a machine whose GPU was not looked for."""
 
 
-def probe_gpu() -> Gpu:
-    """Look at this machine's GPU; imports no library of it."""
+def probe_gpu(name: BackendName | None = None) -> Gpu:
+    """Look at this machine's GPU, as far as it matters for a backend (None: all of it); imports no library of it.
+
+    The driver is asked only where somebody would use it: waking it up takes time.
+    """
+    tensorrt = find_spec("tensorrt") is not None
+    if name is not None and name not in GPU_BACKENDS and not (name is BackendName.AUTO and tensorrt):
+        return NO_TENSORRT
     try:
         provider: str | Unknown = installed_provider().value
     except MissingDependencyError as error:
         provider = Unknown(error.message)
-    return Gpu(probe_driver(), provider, find_spec("tensorrt") is not None)
+    return Gpu(probe_driver(), provider, tensorrt)
 
 
 def unready_engine(model: Network, precision: Precision) -> str:

@@ -9,7 +9,6 @@ host's pages.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -24,12 +23,12 @@ from edge_us.errors import ModelError, PipelineError
 from edge_us.frame import FULL_RANGE, PixelFormat, Rect
 from edge_us.inference.backend import BackendInfo, Lane
 from edge_us.inference.letterbox import Letterbox
+from edge_us.log import LOGGER
 
 if TYPE_CHECKING:
     from edge_us.cuda.driver import Driver, Handle
     from edge_us.inference.backend import Network
 
-_LOG = logging.getLogger(__name__)
 _TYPES: dict[str, DTypeLike] = {"FLOAT": np.float32, "HALF": np.float16}
 
 
@@ -100,6 +99,15 @@ class TensorRtBackend:
         """Wait for what is being computed, and give the GPU back."""
         self.lanes = ()
         self._arena.close()
+
+    def engine_ms(self, rounds: int) -> list[float]:
+        """Time that the network alone takes on the GPU, measured there with events; for benchmarks."""
+        lane = self.lanes[0]
+        assert isinstance(lane, _TensorRtLane)
+        driver = self._arena.driver
+        with driver.current():
+            begun, ended = self._arena.event(timed=True), self._arena.event(timed=True)
+            return [lane.timed_ms(begun, ended) for _ in range(rounds)]
 
 
 class _Release:
@@ -227,10 +235,7 @@ class _TensorRtLane(Lane):
                 driver.upload(self._image.device.handle, self._image.host.raw, streams.up)
                 driver.record(self._uploaded, streams.up)
                 driver.wait_event(streams.network, self._uploaded)
-            if self._graph is None:
-                self._compute()
-            else:
-                driver.launch_graph(self._graph, streams.network)
+            self._begin_network()
             last = streams.network
             if any(head.device is not None for head in self._heads):
                 driver.record(self._computed, streams.network)
@@ -245,6 +250,21 @@ class _TensorRtLane(Lane):
         with self._driver.current():
             self._driver.synchronize_event(self._done)
         return tuple(np.asarray(head.host.values, np.float32) for head in self._heads)
+
+    def timed_ms(self, begun: Handle, ended: Handle) -> float:
+        """Time of one pass of the network over whatever its input holds."""
+        driver, stream = self._driver, self._streams.network
+        driver.record(begun, stream)
+        self._begin_network()
+        driver.record(ended, stream)
+        driver.synchronize_event(ended)
+        return driver.elapsed_ms(begun, ended)
+
+    def _begin_network(self) -> None:
+        if self._graph is None:
+            self._compute()
+        else:
+            self._driver.launch_graph(self._graph, self._streams.network)
 
     def _compute(self) -> None:
         stream = self._streams.network
@@ -263,7 +283,7 @@ class _TensorRtLane(Lane):
         try:
             return arena.graph(self._streams.network, self._compute)
         except PipelineError as error:
-            _LOG.warning("no CUDA graph, every kernel is launched on its own: %s", error.message)
+            LOGGER.warning("no CUDA graph", extra={"fields": {"reason": error.message}})
             return None
 
     def _forget(self) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edge_us.errors import UsageError
-from edge_us.inference.backend import Precision
+from edge_us.inference.backend import BackendName, Precision
 
 if TYPE_CHECKING:
     from edge_us.config import RunConfig
     from edge_us.tensorrt.api import Api
     from edge_us.tensorrt.target import Target
 
-TAKES_ENGINES = ("auto", "tensorrt")
+TAKES_ENGINES = (BackendName.AUTO, BackendName.TENSORRT)
 """Backends that a built engine is of use to."""
 
 
@@ -37,7 +37,7 @@ def build_missing(config: RunConfig, *, api: Api | None = None, target: Target |
     from edge_us.tensorrt.prebuild import prebuild
     from edge_us.tensorrt.told import telling, told
 
-    if config.backend.value not in TAKES_ENGINES:
+    if config.backend not in TAKES_ENGINES:
         raise UsageError(
             f"--build makes TensorRT engines, and --backend {config.backend.value} takes none", "Leave out one of both."
         )

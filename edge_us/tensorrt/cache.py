@@ -41,6 +41,7 @@ class EngineRecord(BaseModel):
     engine_sha256: str
     onnx_sha256: str = Field(description="Of the file that was parsed: the model's, or a cast of it.")
     tensors: dict[str, int] = Field(description="How many tensors of the engine have which type, read back from it.")
+    precision_unknown: str | None = Field(description="Why the types do not tell the precision; null where they do.")
     build_seconds: float
 
 
@@ -138,7 +139,7 @@ def status(network: Named, here: EngineKey, folder: Path, *, options: bool = Fal
     except EngineMismatchError as error:
         return EngineStatus(EngineState.DIFFERS, path, error.message, command)
     except EdgeUsError as error:
-        state = EngineState.DAMAGED if path.exists() else EngineState.MISSING
+        state = EngineState.DAMAGED if os.path.isfile(path) else EngineState.MISSING  # noqa: PTH113
         return EngineStatus(state, path, error.message, command)
     return EngineStatus(EngineState.READY, path, "", command)
 
@@ -168,9 +169,10 @@ def read_engine(network: Named, here: EngineKey, folder: Path, *, options: bool 
         There is none, or it is damaged.
     """
     path = engine_path(folder, network.name, here.precision)
-    hint = f"Build it (on a Jetson this takes minutes): {build_command(network, here.precision)}"
+    command = build_command(network, here.precision)
+    hint = f"Build it, which takes minutes on a Jetson: {command} (or begin the run with --build)"
     what = f"the engine of {network.name} in {here.precision.value}"
-    if not path.is_file():
+    if not os.path.isfile(path):  # noqa: PTH113  (pathlib's raises for names that are too long)
         raise ModelError(f"{what} was not built for this machine yet: {path} is missing", hint)
     try:
         with record_path(path).open("rb") as file:
@@ -223,7 +225,7 @@ def write_whole(path: Path, data: bytes) -> None:
                 part.write(data)
                 part.flush()
                 os.fsync(part.fileno())
-                os.chmod(part.name, 0o644)  # noqa: PTH101  (the umask's, not the private one of temporary files)
+                os.chmod(part.name, 0o644)  # noqa: PTH101  (temporary files are private; a service's user reads this)
                 os.replace(part.name, path)  # noqa: PTH105
             except BaseException:
                 Path(part.name).unlink(missing_ok=True)

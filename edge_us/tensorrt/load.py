@@ -31,7 +31,8 @@ class LoadedEngine:
     api : Api
         Module and version.
     precision : Precision
-        That was read back from the engine when it was built.
+        That was read back from the engine when it was built (or, where it does not tell it, that of its strongly
+        typed network: see ``record.precision_unknown``).
     record : EngineRecord
     """
 

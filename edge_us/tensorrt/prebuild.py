@@ -91,7 +91,7 @@ def prebuild(
         has_driver=target.gpu != NO_GPU,
         progress=progress,
     )
-    check_precision(plan.types, precision, network.name)
+    unknown = check_precision(plan.types, precision, network.name)
     record = EngineRecord(
         schema="edge-us/engine/1",
         model=network.name,
@@ -99,6 +99,7 @@ def prebuild(
         engine_sha256=hashlib.sha256(plan.data).hexdigest(),
         onnx_sha256=hashlib.sha256(onnx.read_bytes()).hexdigest(),
         tensors=plan.types,
+        precision_unknown=None if unknown is None else unknown.reason,
         build_seconds=round(time.monotonic() - started, 1),
     )
     write_engine(path, plan.data, record)

@@ -12,7 +12,6 @@ from edge_us.errors import PipelineError
 from edge_us.finding import SHOWING, AiState, FrameResult
 from edge_us.frame import Frame
 from edge_us.inference.backend import Backend, BackendName, Network, Precision
-from edge_us.inference.gpu import Gpu
 from edge_us.inference.tensorrt_backend import TensorRtBackend
 from edge_us.runtime.run import Run
 from tests.cuda.cpu_kernels import CpuKernels
@@ -57,7 +56,7 @@ class Bench:
 def bench(cpu_kernels: CpuKernels, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     bench = Bench(cpu_kernels)
     monkeypatch.setattr("edge_us.inference.backends.open_tensorrt", bench.open)
-    monkeypatch.setattr("edge_us.inference.backends.probe_gpu", lambda: Gpu(WHOLE.driver, WHOLE.provider, True))
+    monkeypatch.setattr("edge_us.inference.backends.probe_gpu", lambda name: WHOLE)
     monkeypatch.setattr("edge_us.inference.backends.unready_engine", lambda model, precision: "")
     yield bench
     for driver in bench.drivers:

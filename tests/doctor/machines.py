@@ -52,8 +52,6 @@ GPU_WITHOUT_TENSORRT = replace(
     inference=Machine(
         "x86_64", "2026.0.0", "1.24.0", frozenset({Precision.FP32}), Gpu(RTX, Unknown("no cuda-bindings"), False)
     ),
-    unready="TensorRT is not installed",
-    engines=("no engines: TensorRT is not installed",),
 )
 JETSON = replace(
     NO_GPU,

@@ -11,13 +11,13 @@ from edge_us.errors import MissingDependencyError, UsageError
 from edge_us.finding import Unknown
 from edge_us.inference.backend import BackendName, Precision
 from edge_us.inference.backends import Machine, choose_backend, open_backend
-from edge_us.inference.gpu import NO_GPU, Gpu, probe_gpu
+from edge_us.inference.gpu import NO_TENSORRT, Gpu, probe_gpu
 from edge_us.inference.model import load_model, output_names
 
 ORIN = DriverInfo("12.6", "36.4.3", (GpuInfo("Orin", (8, 7), 8 << 30, True),))
 WHOLE = Gpu(ORIN, "cuda-bindings", True)
 WITH_GPU = Machine("aarch64", "2026.4", "1.31", frozenset({Precision.FP32}), WHOLE)
-NOTHING = replace(WITH_GPU, gpu=NO_GPU)
+NOTHING = replace(WITH_GPU, gpu=NO_TENSORRT)
 
 
 def test_auto_takes_the_gpu_where_nothing_is_missing_and_an_engine_is_ready() -> None:
@@ -65,6 +65,13 @@ def test_onnx_runtime_on_a_gpu_computes_in_what_lies_in_the_file() -> None:
         choose_backend(WITH_GPU, name, Precision.AUTO, Precision.INT8)
     with pytest.raises(MissingDependencyError, match="no GPU can be used"):
         choose_backend(NOTHING, name, Precision.AUTO)
+
+
+def test_the_driver_is_not_woken_where_nobody_would_use_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge_us.inference.gpu.find_spec", lambda name: None)
+    monkeypatch.setattr("edge_us.inference.gpu.probe_driver", lambda: pytest.fail("was asked"))
+    for name in (BackendName.AUTO, BackendName.OPENVINO, BackendName.ONNXRUNTIME):
+        assert probe_gpu(name).missing == "TensorRT is not installed"
 
 
 def test_what_the_machine_has_is_told() -> None:

@@ -151,7 +151,7 @@ class _Settings:
         return self._fake.call("IBuilderConfig.get_timing_cache", cache)
 
 
-def layers(kind: str, count: int = 4) -> str:
+def layers(kind: str, count: int = 60) -> str:
     """An inspector's JSON with that many tensors of one type."""
     tensor = {"Name": "x", "Dimensions": [1, 3], "Datatype": kind}
     return json.dumps({"Layers": [{"Name": "conv", "Inputs": [tensor], "Outputs": [tensor]}] * (count // 2)})

@@ -23,7 +23,7 @@ def test_the_network_is_strongly_typed_and_no_flag_asks_for_a_precision() -> Non
     fake = Fake(layers=layers("Half"))
     plan = build(fake)
     assert plan.data == PLAN
-    assert plan.types == {"fp16": 4}
+    assert plan.types == {"fp16": 60}
     assert fake.values("Builder.create_network") == [(1 << 1,)]
     assert fake.values("clear_flag") == [("tf32",)]
     assert fake.values("set_flag") == []

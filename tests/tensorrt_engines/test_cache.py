@@ -58,7 +58,7 @@ def test_a_fitting_engine_is_read_with_its_record(model: Model, here: EngineKey,
     data, record = read_engine(model, here, engine.parent)
     assert data == PLAN
     assert record.key == here
-    assert record.tensors == {"fp32": 4}
+    assert record.tensors == {"fp32": 60}
     found = status(model, here, engine.parent)
     assert (found.state, found.path, found.reason) == (EngineState.READY, engine, "")
 
@@ -157,6 +157,11 @@ def test_a_users_own_model_is_named_by_its_file(model: Model, tmp_path: Path) ->
     assert build_command(mine, Precision.FP16) == f"edge-us models prebuild {tmp_path}/best.onnx --precision fp16"
     disguised = replace(mine, name=NAME)
     assert str(tmp_path / "best.onnx") in build_command(disguised, Precision.FP16)
+
+
+def test_a_name_that_is_too_long_for_a_file_has_no_engine(model: Model, here: EngineKey, tmp_path: Path) -> None:
+    long = replace(model, name="m" * 252, path=tmp_path / ("m" * 250))
+    assert status(long, here, tmp_path).state is EngineState.MISSING
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,10 @@ from typer.testing import CliRunner
 
 from edge_us.cli.main import app
 from edge_us.config import load_config
-from edge_us.errors import EdgeUsError, ExitCode, MissingDependencyError, UsageError
+from edge_us.cuda.probe import DriverInfo, GpuInfo
+from edge_us.errors import EdgeUsError, ExitCode, MissingDependencyError, ModelError, UsageError
 from edge_us.finding import Unknown
+from edge_us.inference.gpu import Gpu
 from edge_us.inference.model import load_model
 from edge_us.inference.registry import list_classifiers, list_models
 from edge_us.runtime import prebuilding
@@ -118,6 +120,25 @@ def test_run_with_build_makes_the_engines_of_detector_and_classifier(
     assert "lesion-fast: Building engine, 0 %" in capsys.readouterr().err
 
 
+def test_without_build_a_run_builds_nothing_and_names_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = fitting(load_model("lesion-fast"))
+    orin = DriverInfo("12.6", "36.4.3", (GpuInfo("Orin", (8, 7), 8 << 30, True),))
+    monkeypatch.setenv("EDGE_US_ENGINES", str(tmp_path))
+    monkeypatch.setattr("edge_us.inference.backends.probe_gpu", lambda: Gpu(orin, "cuda-bindings", True))
+    monkeypatch.setattr("edge_us.inference.gpu.installed_provider", lambda: None)
+    for place in ("edge_us.inference.gpu", "edge_us.tensorrt.target"):
+        monkeypatch.setattr(f"{place}.probe_driver", lambda: orin)
+    monkeypatch.setattr("edge_us.tensorrt.load.load_api", fake.api)
+    with pytest.raises(ModelError, match=r"lesion-fast in fp16 was not built for this machine yet") as caught:
+        edge_us("run", "phantom:?frames=5", "--backend", "tensorrt")
+    assert "edge-us models prebuild lesion-fast --precision fp16" in caught.value.hint
+    assert "--build" in caught.value.hint
+    assert fake.told == []
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_run_with_build_refuses_a_backend_that_takes_no_engine() -> None:
     config = load_config({"source": "phantom:", "build": True, "backend": "openvino"}, environment={})
     with pytest.raises(UsageError, match="--backend openvino takes none"):
@@ -170,7 +191,6 @@ def test_progress_is_a_counter_on_a_terminal_and_a_line_a_quarter_elsewhere() ->
 
 
 def test_the_named_target_is_this_machines(monkeypatch: pytest.MonkeyPatch) -> None:
-    from edge_us.cuda.probe import DriverInfo, GpuInfo
     from edge_us.tensorrt import target
 
     orin = DriverInfo("12.6", "36.4.3", (GpuInfo("Orin", (8, 7), 8 << 30, True),))

@@ -19,7 +19,7 @@ NOT_IN_RTX: frozenset[str] = frozenset()
 
 @pytest.fixture(scope="module")
 def used() -> walk.Uses:
-    return walk.uses(path.read_text() for path in walk.walked())
+    return walk.uses(path.read_text(encoding="utf-8") for path in walk.walked())
 
 
 def test_six_versions_from_the_floor_on_are_held() -> None:

@@ -32,10 +32,12 @@ def test_indices_and_truth_values_are_no_precision() -> None:
     assert tensor_types('{"Datatype": "Int32"}, {"Datatype": "Bool"}, {"Datatype": "Int64"}') == {}
 
 
-def test_names_of_layers_alone_say_nothing() -> None:
-    found = precision_of(tensor_types(json.dumps({"Layers": ["/model.0/conv/Conv + PWN(Float)"]})))
-    assert isinstance(found, Unknown)
-    assert "does not say" in found.reason
+def test_what_tells_no_types_or_a_few_is_unknown_and_no_mismatch() -> None:
+    names = tensor_types(json.dumps({"Layers": ["/model.0/conv/Conv + PWN(Float)"]}))
+    for types in (names, tensor_types(layers("Float", 4))):
+        found = check_precision(types, Precision.FP16, "lesion-fast")
+        assert isinstance(found, Unknown)
+        assert f"the types of {sum(types.values())} tensors only" in found.reason
 
 
 @pytest.mark.parametrize(
@@ -45,22 +47,31 @@ def test_names_of_layers_alone_say_nothing() -> None:
         ({"fp16": 536, "fp32": 42}, Precision.FP16),
         ({"fp32": 803, "int8": 352}, Precision.INT8),
         ({"fp16": 803, "int8": 352}, Precision.INT8),
+        ({"fp32": 99, "int8": 1}, Precision.FP32),
+        ({"bf16": 90, "fp32": 10}, Precision.BF16),
     ],
 )
 def test_most_tensors_decide(types: dict[str, int], precision: Precision) -> None:
     assert precision_of(types) is precision
 
 
-@pytest.mark.parametrize("types", [{"fp32": 90, "fp16": 10}, {"bf16": 10}, {"fp32": 99, "int8": 1}])
-def test_a_mixture_is_named_and_never_guessed(types: dict[str, int]) -> None:
-    found = precision_of(types)
-    assert isinstance(found, Unknown)
-    assert f"{min(types.values())} " in found.reason
+@pytest.mark.parametrize(
+    ("types", "wanted"),
+    [
+        ({"fp32": 578}, Precision.FP16),
+        ({"fp32": 500, "fp16": 78}, Precision.FP16),
+        ({"fp16": 578}, Precision.INT8),
+        ({"fp32": 570, "fp16": 1}, Precision.FP32),
+        ({"bf16": 578}, Precision.FP16),
+    ],
+)
+def test_an_engine_of_another_precision_is_refused_and_says_what_it_is(
+    types: dict[str, int], wanted: Precision
+) -> None:
+    with pytest.raises(ModelError, match=f"lesion-fast was to be built in {wanted.value}") as caught:
+        check_precision(types, wanted, "lesion-fast")
+    assert all(f"{count} {kind}" in caught.value.message for kind, count in types.items())
 
 
-def test_an_engine_of_another_precision_is_refused_by_name() -> None:
-    with pytest.raises(ModelError, match=r"lesion-fast was to be built in fp16, but .* is fp32"):
-        check_precision(tensor_types(layers("Float")), Precision.FP16, "lesion-fast")
-    with pytest.raises(ModelError, match="cannot be told"):
-        check_precision({}, Precision.FP16, "lesion-fast")
-    check_precision(tensor_types(layers("Half")), Precision.FP16, "lesion-fast")
+def test_an_engine_as_it_was_asked_for_passes() -> None:
+    assert check_precision(tensor_types(layers("Half")), Precision.FP16, "lesion-fast") is None

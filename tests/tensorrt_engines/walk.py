@@ -65,11 +65,12 @@ class Uses:
 
 
 def walked() -> list[Path]:
-    """Modules that may hold objects of TensorRT: those of `edge_us.tensorrt` and those that import its api or load."""
+    """Modules that may hold objects of TensorRT: those called after it, and those that import where they come from."""
     sources = sorted((REPOSITORY / "edge_us").rglob("*.py"))
-    room = REPOSITORY / "edge_us" / "tensorrt"
     markers = ("edge_us.tensorrt.api", "edge_us.tensorrt.load", "edge_us.tensorrt.build ", "import tensorrt")
-    return [path for path in sources if room in path.parents or any(text in path.read_text() for text in markers)]
+    named = [path for path in sources if "tensorrt" in str(path.relative_to(REPOSITORY))]
+    importing = [path for path in sources if any(text in path.read_text(encoding="utf-8") for text in markers)]
+    return sorted({*named, *importing})
 
 
 def uses(texts: Iterable[str]) -> Uses:
@@ -170,7 +171,7 @@ def versions_of(name: str, bindings: Mapping[str, Any]) -> list[str]:
 
 def table(bindings: Mapping[str, Any]) -> dict[str, Any]:
     """What stands in `names.json`."""
-    found = uses(path.read_text() for path in walked())
+    found = uses(path.read_text(encoding="utf-8") for path in walked())
     names = {name: versions_of(name, bindings) for name in sorted(found.always | found.optional)}
     return {"versions": versions_of("Builder", bindings), "names": names}
 
