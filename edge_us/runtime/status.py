@@ -54,7 +54,7 @@ class Status:
 
     def warns(self, text: str) -> None:
         """Something about the source is not as it should be, and the run goes on."""
-        self._log.warning("source", reason=text)
+        self._log.warning("source warning", reason=text)
 
     def shows(self, result: FrameResult) -> None:
         """What is shown now; a change of the AI's state is told."""

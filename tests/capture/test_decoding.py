@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import itertools
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,9 +20,12 @@ from edge_us.capture.pipelines import PipelineSpec, build_pipeline
 from edge_us.capture.probes import lost_colorimetry
 from edge_us.capture.source import Source
 from edge_us.capture.uri import Scheme, SourceUri, parse_source
+from edge_us.config import RunConfig
 from edge_us.errors import InputError, MissingDependencyError
 from edge_us.finding import SourceState
 from edge_us.frame import ColorMatrix, ColorRange
+from edge_us.log import LogFormat, tell_events
+from edge_us.runtime.run import Run
 
 PC = frozenset({"avdec_h264", "avdec_h265", "openh264dec", "jpegdec", "avdec_mjpeg", "videoconvert", "deinterlace"})
 DESKTOP = PC | {"nvh264dec", "nvh265dec"}
@@ -210,6 +215,28 @@ def test_a_decoder_that_loses_range_and_matrix_does_not_change_the_contrast(
 )
 def test_only_grey_and_yuv_pictures_can_have_lost_their_range(caps: str, lost: bool) -> None:
     assert lost_colorimetry(caps) is lost
+
+
+def test_a_run_tells_at_once_and_in_its_report_that_hardware_did_not_start(
+    clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if "nvh264dec" in available_elements():
+        pytest.skip("there is a real one")
+    more = available_elements() | {"nvh264dec"}
+    monkeypatch.setattr("edge_us.capture.open.available_elements", lambda: more)
+    out = io.StringIO()
+    tell_events(LogFormat.JSON, out)
+    try:
+        run = Run(RunConfig(source=str(clip), classifier="off", probe=False))
+        frames = [frame.index for frame, _ in run]
+    finally:
+        tell_events(LogFormat.OFF, out)
+    assert frames == list(range(30))
+    assert run.report is not None
+    (warning,) = run.report["warnings"]
+    assert "nvh264dec" in warning
+    told = [json.loads(line) for line in out.getvalue().splitlines()]
+    assert [line["reason"] for line in told if line["event"] == "source warning"] == [warning]
 
 
 def test_the_software_is_tried_once_and_its_own_failure_is_the_error(tmp_path: Path) -> None:
