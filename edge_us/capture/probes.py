@@ -122,29 +122,23 @@ FIRST_RANK = 1024
 
 
 def decode_with(gst: Any, decodebin: Any, decoders: Decoders) -> Plugged:
-    """Let decodebin use the named decoder for each media type that has one, and no other; what it does is noted.
-
-    A decoder without rank was switched off by somebody (``GST_PLUGIN_FEATURE_RANK=NAME:NONE``): it stays off, and its
-    media types are decodebin's business.
-    """
+    """Let decodebin use the named decoder for each media type that has one, and no other; what it does is noted."""
     plugged = Plugged()
-    factories = {name: gst.ElementFactory.find(name) for name in KNOWN | set(decoders.by_format.values())}
-    off = {name for name, factory in factories.items() if factory is not None and factory.get_rank() == 0}
-    chosen = {media: name for media, name in decoders.by_format.items() if name not in off}
-    for name, factory in factories.items():
-        if factory is not None and name not in off:
-            factory.set_rank(FIRST_RANK - (name not in chosen.values()))
 
     def on_select(_bin: Any, _pad: Any, caps: Any, factory: Any) -> int:
         if not factory.list_is_type(gst.ELEMENT_FACTORY_TYPE_DECODER):
             return TRY
         name, encoded = factory.get_name(), caps.get_structure(0)
-        if chosen.get(encoded.get_name(), name) != name:
+        if decoders.by_format.get(encoded.get_name(), name) != name:
             return SKIP
         plugged.names.append(name)
         # ITU-T T.871: JPEG pictures are BT.601 in full range.
         plugged.colorimetry = FULL_BT601 if encoded.get_name() == MJPEG else encoded.get_string("colorimetry") or ""
         return TRY
 
+    for name in KNOWN | set(decoders.by_format.values()):
+        factory = gst.ElementFactory.find(name)
+        if factory is not None and factory.get_rank() > 0:  # none: somebody switched it off
+            factory.set_rank(FIRST_RANK - (name not in decoders.by_format.values()))
     decodebin.connect("autoplug-select", on_select)
     return plugged

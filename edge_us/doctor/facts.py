@@ -59,7 +59,7 @@ class Facts:
     gstreamer : str or Unknown
         Version in words; without it the reason.
     elements : frozenset of str
-        GStreamer's.
+        GStreamer's, without decoders that are switched off.
     session : mapping
         Those variables of `SESSION` that are set.
     has_drm : bool
@@ -145,10 +145,10 @@ def _jetson(found: Mapping[str, Any], root: Path) -> Jetson:
 
 
 def _gstreamer() -> tuple[str | Unknown, frozenset[str]]:
-    from edge_us.capture.gst import available_elements, load_gst
+    from edge_us.capture.gst import load_gst, usable_elements
 
     try:
-        return str(load_gst().version_string()), available_elements()
+        return str(load_gst().version_string()), usable_elements()
     except EdgeUsError as error:
         return Unknown(error.message), frozenset()
 

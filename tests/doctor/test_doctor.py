@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from edge_us.doctor.diagnosis import Diagnosis, diagnose
-from edge_us.doctor.facts import Facts, gather_facts
+from edge_us.doctor.facts import Facts, Jetson, gather_facts
 from edge_us.doctor.page import as_json, as_text
 from edge_us.errors import ExitCode
 from edge_us.finding import Unknown
+from tests.bench.test_machine import ORIN
 from tests.conftest import REPOSITORY
 from tests.doctor.machines import CORE, GPU_WITHOUT_TENSORRT, JETSON, MACHINES, NO_GPU
 
@@ -131,6 +132,18 @@ def test_a_jetsons_files_are_read_and_what_they_do_not_say_is_unknown(tmp_path: 
     assert facts.session == {"WAYLAND_DISPLAY": "wayland-0"}
     assert "L4T 36.4.3 (JetPack 6.1 or 6.2), power mode unknown" in as_text(facts, diagnose(facts))
     assert gather_facts({}, tmp_path / "none").jetson is None
+
+
+def test_a_jetsons_tools_are_asked_for_power_mode_and_clocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, said in {"nvpmodel": "NV Power Mode: MAXN_SUPER\n2", "tegrastats": ORIN}.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\ncat <<'END'\n{said}\nEND\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    facts = gather_facts({}, tmp_path)
+    assert facts.jetson == Jetson(None, "MAXN_SUPER", 611.0, 7.563, 50.25)
+    page = as_text(facts, diagnose(facts))
+    assert "power mode MAXN_SUPER, GPU at 611 MHz, 7.6 W, 50 °C" in page
+    assert "nvpmodel" not in page
 
 
 def run(*words: str) -> subprocess.CompletedProcess[str]:
