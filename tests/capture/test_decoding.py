@@ -21,7 +21,7 @@ from edge_us.capture.pipelines import PipelineSpec, build_pipeline
 from edge_us.capture.probes import lost_colorimetry
 from edge_us.capture.source import Source
 from edge_us.capture.uri import Scheme, SourceUri, parse_source
-from edge_us.config import RunConfig
+from edge_us.config import load_config
 from edge_us.errors import InputError, MissingDependencyError
 from edge_us.finding import SourceState
 from edge_us.frame import ColorMatrix, ColorRange
@@ -230,7 +230,7 @@ def test_a_run_tells_at_once_and_in_its_report_that_hardware_did_not_start(
     out = io.StringIO()
     tell_events(LogFormat.JSON, out)
     try:
-        run = Run(RunConfig(source=str(clip), classifier="off", probe=False))
+        run = Run(load_config({"source": str(clip), "classifier": "off", "probe": False}, environment={}))
         frames = [frame.index for frame, _ in run]
     finally:
         tell_events(LogFormat.OFF, out)
