@@ -16,6 +16,7 @@ from edge_us.config import Analysable, Fallback, Mode, RunConfig, load_config
 from edge_us.errors import EdgeUsError, ExitCode
 from edge_us.inference.backend import BackendName, Precision
 from edge_us.log import LogFormat
+from edge_us.sinks.decklink import DeckLinkMode
 
 if TYPE_CHECKING:
     pass
@@ -36,6 +37,7 @@ def run_command(
     backend: BackendName | None = typer.Option(None, help=_help("backend")),
     precision: Precision | None = typer.Option(None, help=_help("precision")),
     fallback: Fallback | None = typer.Option(None, help=_help("fallback")),
+    build: bool | None = typer.Option(None, "--build", help=_help("build")),
     threads: int | None = typer.Option(None, help=_help("threads")),
     mode: Mode | None = typer.Option(None, help=_help("mode")),
     loop: bool | None = typer.Option(None, "--loop", help=_help("loop")),
@@ -60,6 +62,8 @@ def run_command(
     display: bool | None = typer.Option(None, "--display", help=_help("display")),
     fullscreen: bool | None = typer.Option(None, "--fullscreen", help=_help("fullscreen")),
     monitor: int | None = typer.Option(None, help=_help("monitor")),
+    decklink_out: int | None = typer.Option(None, metavar="N", help=_help("decklink_out")),
+    decklink_mode: DeckLinkMode | None = typer.Option(None, help=_help("decklink_mode")),
     deterministic: bool | None = typer.Option(None, "--deterministic", help=_help("deterministic")),
     probe: bool | None = typer.Option(None, "--probe/--no-probe", help=_help("probe")),
     connect_timeout: float | None = typer.Option(None, help=_help("connect_timeout_s")),
@@ -74,6 +78,7 @@ def run_command(
         "backend": backend,
         "precision": precision,
         "fallback": fallback,
+        "build": build,
         "threads": threads,
         "mode": mode,
         "loop": loop,
@@ -98,6 +103,8 @@ def run_command(
         "display": display,
         "fullscreen": fullscreen,
         "monitor": monitor,
+        "decklink_out": decklink_out,
+        "decklink_mode": decklink_mode,
         "deterministic": deterministic,
         "probe": probe,
         "connect_timeout_s": connect_timeout,

@@ -115,6 +115,8 @@ class Run:
                     loop=config.loop,
                 )
             )
+            for text in source.warnings:
+                self.status.warns(text)
             redactor = build_redactor(config, source.info)
             mode = _mode(config.mode, source.info.kind)
             if config.bundle is not None:
