@@ -25,8 +25,9 @@ def main() -> int:
     root = Path(__file__).resolve().parent.parent
     with (root / "pyproject.toml").open("rb") as file:
         project = tomllib.load(file)["project"]
-    # With the extra that builds models: boards build their own.
-    wanted = [*project["dependencies"], *project["optional-dependencies"]["build"]]
+    # With the extras that build models and reach the GPU: boards need both.
+    extras = project["optional-dependencies"]
+    wanted = [*project["dependencies"], *extras["build"], *extras["cuda"]]
     failures = 0
     for python in PYTHONS:
         for machine in MACHINES:

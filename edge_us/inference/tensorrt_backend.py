@@ -101,6 +101,15 @@ class TensorRtBackend:
         self.lanes = ()
         self._arena.close()
 
+    def engine_ms(self, rounds: int) -> list[float]:
+        """Time that the network alone takes on the GPU, measured there with events; for benchmarks."""
+        lane = self.lanes[0]
+        assert isinstance(lane, _TensorRtLane)
+        driver = self._arena.driver
+        with driver.current():
+            begun, ended = self._arena.event(timed=True), self._arena.event(timed=True)
+            return [lane.timed_ms(begun, ended) for _ in range(rounds)]
+
 
 class _Release:
     """Lets go of objects whose end is their last reference, at the moment that it is called."""
@@ -227,10 +236,7 @@ class _TensorRtLane(Lane):
                 driver.upload(self._image.device.handle, self._image.host.raw, streams.up)
                 driver.record(self._uploaded, streams.up)
                 driver.wait_event(streams.network, self._uploaded)
-            if self._graph is None:
-                self._compute()
-            else:
-                driver.launch_graph(self._graph, streams.network)
+            self._begin_network()
             last = streams.network
             if any(head.device is not None for head in self._heads):
                 driver.record(self._computed, streams.network)
@@ -245,6 +251,21 @@ class _TensorRtLane(Lane):
         with self._driver.current():
             self._driver.synchronize_event(self._done)
         return tuple(np.asarray(head.host.values, np.float32) for head in self._heads)
+
+    def timed_ms(self, begun: Handle, ended: Handle) -> float:
+        """Time of one pass of the network over whatever its input holds."""
+        driver, stream = self._driver, self._streams.network
+        driver.record(begun, stream)
+        self._begin_network()
+        driver.record(ended, stream)
+        driver.synchronize_event(ended)
+        return driver.elapsed_ms(begun, ended)
+
+    def _begin_network(self) -> None:
+        if self._graph is None:
+            self._compute()
+        else:
+            self._driver.launch_graph(self._graph, self._streams.network)
 
     def _compute(self) -> None:
         stream = self._streams.network

@@ -18,6 +18,7 @@ from edge_us.cuda.driver import Driver, Handle, Size3, cuda_error
 from tests.cuda.cpu_kernels import CpuKernels
 
 Work = Callable[[], None]
+MOST_BYTES = 1 << 32
 
 
 class Stream:
@@ -111,6 +112,8 @@ class FakeDriver(Driver):
         return 1 << 30
 
     def allocate(self, size: int) -> Handle:
+        if size > MOST_BYTES:
+            self.fail["allocate"] = (1, "CUDA_ERROR_OUT_OF_MEMORY")
         self._make("allocate", "memory")
         return np.full(size, 0xDB, np.uint8)
 

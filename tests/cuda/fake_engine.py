@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_us.inference.backend import BackendInfo
 from edge_us.inference.tensorrt_backend import ReadyEngine
-from tests.cuda.fake_driver import FakeDriver
 
 _KINDS = {"tensor(float)": ("FLOAT", np.float32), "tensor(float16)": ("HALF", np.float16)}
+
+
+class Queue(Protocol):
+    """What takes the engine's work."""
+
+    def begin(self, stream: int, work: Callable[[], None]) -> None:
+        """Do it on the stream of that handle, or note it for a graph."""
+        ...
 
 
 @dataclass
@@ -23,7 +31,7 @@ class FakeEngine:
     """Tensors in another order than the ONNX file's, as engines have them."""
 
     path: Path
-    driver: FakeDriver
+    queue: Queue
     contexts: int = 0
     no_room: bool = False
     refuses: bool = False
@@ -87,7 +95,7 @@ class FakeContext:
         if self._engine.refuses:
             return False
         assert set(self._addresses) == set(self._engine.tensors), "every tensor needs an address"
-        self._engine.driver.begin(stream, self._compute)
+        self._engine.queue.begin(stream, self._compute)
         return True
 
     def _compute(self) -> None:

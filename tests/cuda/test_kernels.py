@@ -15,26 +15,14 @@ from numpy.typing import NDArray
 
 from edge_us.colour import to_bgr, to_gray
 from edge_us.cuda.kernels import LETTERBOX_JOB, MASK_JOB, PTX, SOURCE, letterbox_job, mask_job, mask_windows
-from edge_us.frame import Colorimetry, ColorMatrix, ColorRange, Frame, PixelFormat, Rect
+from edge_us.frame import Colorimetry, Frame, PixelFormat, Rect
 from edge_us.inference.letterbox import Letterbox
 from edge_us.inference.onnxruntime_backend import fill_input
 from tests.cuda import reference
+from tests.cuda.contract import CASES, FULL_601, LEVEL, LIMITED_709, noise
 from tests.cuda.cpu_kernels import CpuKernels
 
-LEVEL = 1 / 255
 TARGETS = (75, 80, 86, 87, 89, 90, 100, 110, 120)
-LIMITED_709 = Colorimetry(ColorRange.LIMITED, ColorMatrix.BT709)
-FULL_601 = Colorimetry(ColorRange.FULL, ColorMatrix.BT601)
-CASES = [
-    (PixelFormat.GRAY8, FULL_601, True, Rect(0, 0, 90, 70)),
-    (PixelFormat.GRAY8, FULL_601, False, Rect(3, 5, 61, 33)),
-    (PixelFormat.BGR, FULL_601, True, Rect(7, 0, 80, 70)),
-    (PixelFormat.BGR, FULL_601, False, Rect(1, 1, 31, 64)),
-    (PixelFormat.NV12, LIMITED_709, True, Rect(0, 0, 90, 70)),
-    (PixelFormat.NV12, LIMITED_709, False, Rect(5, 3, 71, 61)),
-    (PixelFormat.NV12, FULL_601, False, Rect(0, 0, 90, 70)),
-    (PixelFormat.I420, LIMITED_709, False, Rect(5, 3, 85, 67)),
-]
 SIZES = [(64, 48), (48, 64), (128, 96)]
 
 
@@ -47,15 +35,6 @@ def build_kernels() -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-def noise(pixels: PixelFormat, colorimetry: Colorimetry, width: int = 90, height: int = 70, seed: int = 0) -> Frame:
-    """A frame of smooth noise, with all code values."""
-    shape = {PixelFormat.GRAY8: (height, width), PixelFormat.BGR: (height, width, 3)}.get(
-        pixels, (height * 3 // 2, width)
-    )
-    values = np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
-    return Frame(values, pixels, width, height, index=0, pts_ns=0, captured_ns=0, colorimetry=colorimetry)
 
 
 def on_cpu(

@@ -149,6 +149,11 @@ def test_where_no_graph_can_be_had_the_network_runs_without(
         same(backend.lanes[0].infer(pictures[0]), expected[0])
 
 
+def test_the_networks_own_time_is_asked_of_the_gpu(model: Model, driver: FakeDriver) -> None:
+    with closing(TensorRtBackend(model, ready(FakeEngine(model.path, driver)), driver)) as backend:
+        assert backend.engine_ms(3) == [1.0, 1.0, 1.0]
+
+
 OPENING = ("push", "allocate", "allocate_host", "create_stream", "create_event", "load_module", "function", "launch")
 
 
