@@ -101,10 +101,11 @@ def build_engine(
             "Free memory of the device, or give less with --workspace; a lower --optimization-level builds faster.",
         )
     data = bytes(plan)
+    layers = log.layers
     if has_driver:
-        layers = layers_of(trt, deserialise(api, data, onnx, host_code=options.version_compatible)[1])
-    else:
-        layers = log.layers
+        runtime, engine = deserialise(api, data, onnx, host_code=options.version_compatible)
+        layers = layers_of(trt, engine)
+        del engine, runtime  # in this order: the engine needs its runtime
     return Plan(data, tensor_types(layers), _timings(settings) if keeps_timings else b"")
 
 
