@@ -12,6 +12,7 @@ from edge_us.builder.gate import Gate
 from edge_us.builder.int8 import CalibrationMethod, Int8Settings
 from edge_us.builder.pictures import DEFAULT_IMAGES, CalibrationSource
 from edge_us.cli.models_prebuild import check_machine, prebuild_one
+from edge_us.errors import UsageError
 from edge_us.inference.backend import BackendName, Precision
 
 
@@ -37,6 +38,8 @@ def build_command(
 ) -> None:
     """Build a model's ONNX file in another precision; refused where it loses more than half a point of accuracy."""
     if engine:
+        if precision is BuildPrecision.INT8 and not signed:
+            raise UsageError("TensorRT takes no unsigned activations", "Add --signed, or leave out --engine.")
         check_machine()
     built = build_model(
         model,

@@ -48,11 +48,6 @@ class Api:
     def __str__(self) -> str:
         return f"{_SHOWN[self.name]} {self.version}"
 
-    @property
-    def needs_gpu(self) -> bool:
-        """Whether it builds for the GPU of this machine only."""
-        return self.name is ApiName.TENSORRT
-
 
 def load_api(name: ApiName = ApiName.TENSORRT) -> Api:
     """Import the module.

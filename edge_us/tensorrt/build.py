@@ -101,10 +101,11 @@ def build_engine(
             "Free memory of the device, or give less with --workspace; a lower --optimization-level builds faster.",
         )
     data = bytes(plan)
+    layers = log.layers
     if has_driver:
-        layers = layers_of(trt, deserialise(api, data, onnx, host_code=options.version_compatible)[1])
-    else:
-        layers = log.layers
+        runtime, engine = deserialise(api, data, onnx, host_code=options.version_compatible)
+        layers = layers_of(trt, engine)
+        del engine, runtime  # in this order: the engine needs its runtime
     return Plan(data, tensor_types(layers), _timings(settings) if keeps_timings else b"")
 
 
@@ -173,12 +174,20 @@ def _parse_errors(parser: Any, log: Any) -> str:
     told = []
     for number in range(min(parser.num_errors, MOST_ERRORS)):
         parser_error = parser.get_error(number)
-        operator, name = parser_error.node_operator(), parser_error.node_name()
+        operator, name = _text(parser_error.node_operator), _text(parser_error.node_name)
         where = f"node {parser_error.node()} ({operator} {name}): " if operator else ""
-        told.append(where + " ".join(parser_error.desc().split()))
+        told.append(where + " ".join(_text(parser_error.desc).split()))
     if parser.num_errors > MOST_ERRORS:
         told.append(f"and {parser.num_errors - MOST_ERRORS} more")
     return "; ".join(told) or _last(log.problems)
+
+
+def _text(read: Callable[[], str]) -> str:
+    """What the parser quotes from the file, which may be damaged at that very place."""
+    try:
+        return read()
+    except UnicodeDecodeError:
+        return "(unreadable)"
 
 
 def _some(make: Callable[[], Any], api: Api, what: str, log: Any) -> Any:

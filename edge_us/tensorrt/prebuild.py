@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge_us.errors import ModelError
 from edge_us.inference.backend import Precision
 from edge_us.tensorrt.api import Api, Progress, load_api
 from edge_us.tensorrt.build import build_engine
 from edge_us.tensorrt.cache import (
     EngineRecord,
-    EngineState,
     engine_path,
     engines_folder,
     key_for,
     read_engine,
     read_timings,
-    status,
     write_engine,
     write_timings,
 )
@@ -77,9 +77,8 @@ def prebuild(
     precision = engine_precision(network, precision)
     here = key_for(network, precision, api, target, options or EngineOptions())
     path = engine_path(folder, network.name, precision)
-    compare = options is not None
-    if status(network, here, folder, options=compare).state is EngineState.READY:
-        return Prebuilt(path, read_engine(network, here, folder, options=compare)[1], is_new=False)
+    with suppress(ModelError):  # missing, damaged, or for something else
+        return Prebuilt(path, read_engine(network, here, folder, options=options is not None)[1], is_new=False)
     onnx = source_file(network, precision, folder)
     timings = folder / f"{api.name.value}-{api.version}.timings"
     started = time.monotonic()

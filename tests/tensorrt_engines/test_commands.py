@@ -96,6 +96,12 @@ def test_build_with_engine_makes_the_engine_of_the_file_that_it_wrote(machine: P
     assert not (machine / "half-fp16.onnx").exists(), "the file is in that precision already"
 
 
+def test_an_int8_file_that_no_engine_can_be_built_from_is_refused_before_it_is_made() -> None:
+    with pytest.raises(UsageError, match="no unsigned activations") as caught:
+        edge_us("models", "build", "lesion-fast", "--precision", "int8", "--engine")
+    assert "--signed" in caught.value.hint
+
+
 @pytest.mark.usefixtures("without_driver")
 @pytest.mark.parametrize(
     "words", [("models", "prebuild"), ("models", "build", "lesion-fast", "--precision", "fp16", "--engine")]

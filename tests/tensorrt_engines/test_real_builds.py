@@ -183,6 +183,13 @@ def test_an_operator_that_nobody_knows_is_named_with_its_node(api: Api, tmp_path
         build_engine(api, path, QUICK, has_driver=False)
 
 
+def test_an_operator_whose_name_is_damaged_is_an_error_all_the_same(api: Api, tmp_path: Path) -> None:
+    path = _saved(tmp_path / "odd.onnx", [helper.make_node("Frobnicate", ["x"], ["y"], name="/head/odd")])
+    path.write_bytes(path.read_bytes().replace(b"Frobnicate", b"Frob\x9dicate"))
+    with pytest.raises(ModelError, match=r"cannot take .*\(unreadable\)"):
+        build_engine(api, path, QUICK, has_driver=False)
+
+
 @pytest.mark.parametrize("spoil", ["missing", "empty", "text", "truncated", "flipped"])
 def test_a_broken_file_is_a_clear_error(api: Api, tmp_path: Path, spoil: str) -> None:
     path = tmp_path / "broken.onnx"
