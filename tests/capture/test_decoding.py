@@ -25,8 +25,9 @@ from edge_us.config import load_config
 from edge_us.errors import InputError, MissingDependencyError
 from edge_us.finding import SourceState
 from edge_us.frame import ColorMatrix, ColorRange
-from edge_us.log import LogFormat, tell_events
+from edge_us.log import LogFormat
 from edge_us.runtime.run import Run
+from edge_us.runtime.telling import tell_events
 
 PC = frozenset({"avdec_h264", "avdec_h265", "openh264dec", "jpegdec", "avdec_mjpeg", "videoconvert", "deinterlace"})
 DESKTOP = PC | {"nvh264dec", "nvh265dec"}
