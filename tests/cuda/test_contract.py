@@ -53,7 +53,7 @@ def test_a_real_package_keeps_the_contract_on_a_libcuda_that_is_played(provider:
         env={**os.environ, "LD_LIBRARY_PATH": str(libcuda), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
