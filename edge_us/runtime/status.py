@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from edge_us.finding import AiState, FrameResult, SourceState
 from edge_us.log import EventLog
 from edge_us.runtime.ledger import Ledger
+from edge_us.scale.watch import ScaleState
 
 
 @dataclass(slots=True)
@@ -51,6 +52,11 @@ class Status:
             tell = self._log.info if state in (SourceState.RUNNING, SourceState.ENDED) else self._log.warning
             tell("source", state=state.value, before=self.source_state.value)
             self.source_state = state
+
+    def scale_is(self, state: ScaleState) -> None:
+        """The scale of the preset has come or gone."""
+        tell = self._log.info if state is ScaleState.HOLDS else self._log.warning
+        tell("scale", state=state.name.lower(), reason=state.value)
 
     def shows(self, result: FrameResult) -> None:
         """What is shown now; a change of the AI's state is told."""
