@@ -29,24 +29,31 @@ class Preset(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    name: str = Field("", description="The cart, in the user's words.")
+    name: str = Field(default="", description="The cart, in the user's words.")
     screen: tuple[int, int] = Field(description="Width and height in px of the picture that this holds for.")
     region: Four = Field(description="X, Y, W, H in px: the ultrasound image. Nothing else leaves the process.")
-    hide: tuple[Four, ...] = Field((), description="Rectangles in the region that are black as well.")
-    probe: str = Field("", description="The probe, in the user's words.")
-    depth_mm: float | None = Field(None, gt=0, lt=1000, description="Imaging depth that the scale was taken at.")
-    mm_per_px: tuple[MmPerPx, MmPerPx] | None = Field(None, description="Size of a pixel in x and y; needs watch.")
+    hide: tuple[Four, ...] = Field(default=(), description="Rectangles in the region that are black as well.")
+    probe: str = Field(default="", description="The probe, in the user's words.")
+    depth_mm: float | None = Field(
+        default=None, gt=0, lt=1000, description="Imaging depth that the scale was taken at."
+    )
+    mm_per_px: tuple[MmPerPx, MmPerPx] | None = Field(
+        default=None, description="Size of a pixel in x and y; needs watch."
+    )
     watch: tuple[Four, ...] = Field(
-        (), description="Where on the screen ruler, depth, zoom and settings stand: the scale ends when they change."
+        default=(),
+        description="Where on the screen ruler, depth, zoom and settings stand: the scale ends when they change.",
     )
     fingerprint: str = Field(
-        "", pattern=f"^[{ALPHABET}]*$", description="What stood there, one mean grey for each block of pixels."
+        default="", pattern=f"^[{ALPHABET}]*$", description="What stood there, one mean grey for each block of pixels."
     )
     apex: tuple[float, float] | None = Field(
-        None, description="Curved probes: the point that the beams come from, in px of the screen, usually above it."
+        default=None,
+        description="Curved probes: the point that the beams come from, in px of the screen, usually above it.",
     )
     angles: tuple[float, float] | None = Field(
-        None, description="Curved probes: directions of the outermost beams in degrees, left below 0; needs apex."
+        default=None,
+        description="Curved probes: directions of the outermost beams in degrees, left below 0; needs apex.",
     )
 
     @model_validator(mode="after")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,7 @@ from edge_us.phantom.tissue import make_tissue, sweep_reach_mm
 _THEMES = (
     Theme((8, 8, 8), (30, 30, 30), (225, 225, 225), (60, 200, 250)),
     Theme((58, 40, 32), (76, 56, 46), (235, 225, 215), (90, 220, 120)),
-    Theme((88, 88, 88), (70, 70, 70), (20, 20, 20), (20, 60, 140)),
+    Theme((128, 128, 128), (100, 100, 100), (10, 10, 10), (60, 10, 10)),
     Theme((16, 16, 20), (40, 36, 30), (120, 200, 230), (230, 150, 60)),
 )
 FINE_UP_TO_MM = 60.0
@@ -124,6 +125,23 @@ def show(state: CartState, gray: NDArray[np.uint8], masks: list[NDArray[np.bool_
     ]
     mm_per_px = beams.mm_per_px * seen[1] / height
     return Shown(large, tuple(mask for mask in scaled if mask.any()), mm_per_px, top_mm + y0 * beams.mm_per_px)
+
+
+def stand_in(layout: CartLayout, state: CartState, index: int) -> Shown:
+    """Plain speckle as a setting of a linear probe shows it, for long runs in which only the screen counts."""
+    height, width = layout.image.height, layout.image.width
+    gray = _speckle(width, height, 0 if state.view is CartView.FREEZE else index % 5)
+    mm_per_px = state.depth_mm / height / state.zoom * (2 if state.view is CartView.DUAL else 1)
+    return Shown(gray, (), mm_per_px, state.depth_mm * (1 - 1 / state.zoom) / 2)
+
+
+@lru_cache(maxsize=16)
+def _speckle(width: int, height: int, number: int) -> NDArray[np.uint8]:
+    import cv2
+
+    field = np.random.default_rng([number, 37]).standard_normal((height, width, 2)).astype(np.float32)
+    power = np.sum(np.asarray(cv2.GaussianBlur(field, (0, 0), 1.8)) ** 2, axis=-1) + 1e-6
+    return np.asarray(np.clip(110 + 24 * np.log10(power / power.mean()), 0, 255), np.uint8)
 
 
 def compose_cart(layout: CartLayout, state: CartState, shown: Shown, index: int) -> NDArray[np.uint8]:

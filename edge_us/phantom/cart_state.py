@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 from enum import Enum
@@ -57,7 +58,7 @@ def parse_script(text: str) -> Script:
 def check_script(script: Script) -> None:
     """Raise ValueError unless the script begins at frame 0 and rises."""
     firsts = [first for first, _ in script]
-    if firsts[0] != 0 or any(b <= a for a, b in zip(firsts, firsts[1:], strict=False)):
+    if firsts[0] != 0 or any(b <= a for a, b in itertools.pairwise(firsts)):
         raise ValueError(SYNTAX)
 
 
