@@ -20,13 +20,18 @@ LINES_A_PX = 180
 LIMIT = 16.0
 """Grey levels by which any block may be off. On phantom screens (`bench/scale_watch.py`) noise of 6 grey levels and
 H.264 move a block by 11 at most; the least change, one digit in dark grey on mid grey, moves one by 20."""
-LEAST_CONTRAST = 40.0
-"""A strip whose blocks differ by less says nothing that could change."""
+STROKE_GREY, STROKE_SHARE = 60, 0.032
+"""See `strokes_differ`: 3 pixels of a window of 8 x 8. At 3 Mbit/s and noise of 6 grey levels 2 pixels are off at most;
+a 6 that becomes an 8 in letters of 12 px and more changes 3 and more."""
+LEAST_CONTRAST = 24.0
+"""A strip whose blocks differ by less says nothing that would be missed: what leaves a block must move it beyond
+`LIMIT`."""
 STEP = 4
 """Grey levels of one step of what is kept."""
-ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
 
 Blocks = NDArray[np.float32]
+Gray = NDArray[np.uint8]
 
 
 def block_px(screen: tuple[int, int]) -> int:
@@ -40,20 +45,19 @@ def count(strip: Rect, screen: tuple[int, int]) -> int:
     return -(-strip.width // side) * -(-strip.height // side)
 
 
-def look(frame: Frame, strips: Sequence[Rect]) -> Blocks:
-    """Mean grey of all blocks of all strips, shape (n,), full range. The strips lie in the frame."""
-    import cv2
+def cut(frame: Frame, strips: Sequence[Rect]) -> tuple[Gray, ...]:
+    """Full-range grey of strips that lie in the frame."""
+    return tuple(to_gray(frame, strip) for strip in strips)
 
-    side = block_px(frame.size)
-    means = []
-    for strip in strips:
-        gray = to_gray(frame, strip)
-        size = -(-strip.width // side), -(-strip.height // side)
-        more = size[1] * side - strip.height, size[0] * side - strip.width
-        if any(more):
-            gray = np.asarray(cv2.copyMakeBorder(gray, 0, more[0], 0, more[1], cv2.BORDER_REPLICATE), np.uint8)
-        means.append(np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), np.uint8).reshape(-1))
-    return np.concatenate(means).astype(np.float32)
+
+def means(grays: Sequence[Gray], side: int) -> Blocks:
+    """Mean grey of all blocks of what was cut, shape (n,)."""
+    return np.concatenate([_by_block(gray, side).reshape(-1) for gray in grays]).astype(np.float32)
+
+
+def look(frame: Frame, strips: Sequence[Rect]) -> Blocks:
+    """Mean grey of all blocks of all strips, shape (n,), full range."""
+    return means(cut(frame, strips), block_px(frame.size))
 
 
 def encode(blocks: Blocks) -> str:
@@ -69,3 +73,30 @@ def decode(text: str) -> Blocks:
 def differs(one: Blocks, other: Blocks) -> bool:
     """Whether any block is another one."""
     return bool(np.abs(one - other).max() > LIMIT)
+
+
+def strokes_differ(grays: Sequence[Gray], others: Sequence[Gray], side: int) -> bool:
+    """Whether in any window of two blocks' side more than `STROKE_SHARE` of the pixels are off by `STROKE_GREY`.
+
+    Of noise and compression that is hardly ever one pixel, of another digit it is a part of a stroke.
+    """
+    import cv2
+
+    for gray, other in zip(grays, others, strict=True):
+        _, off = cv2.threshold(cv2.absdiff(gray, other), STROKE_GREY, 255, cv2.THRESH_BINARY)
+        share = cv2.blur(off, (2 * side, 2 * side), borderType=cv2.BORDER_CONSTANT)
+        if float(np.asarray(share).max()) > 255 * STROKE_SHARE:
+            return True
+    return False
+
+
+def _by_block(gray: Gray, side: int) -> Gray:
+    """Means over blocks, the last ones filled up with what stands at the edge."""
+    import cv2
+
+    height, width = gray.shape
+    size = -(-width // side), -(-height // side)
+    more = size[1] * side - height, size[0] * side - width
+    if any(more):
+        gray = np.asarray(cv2.copyMakeBorder(gray, 0, more[0], 0, more[1], cv2.BORDER_REPLICATE), np.uint8)
+    return np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), np.uint8)

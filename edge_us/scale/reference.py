@@ -13,8 +13,8 @@ from edge_us.frame import Frame, Rect
 from edge_us.scale.fingerprint import LEAST_CONTRAST, LIMIT, encode, look
 
 FRAMES, FEWEST_FRAMES = 24, 5
-STEADY = LIMIT / 2
-"""Grey levels by which a strip may move while it is calibrated; half of what ends a scale."""
+STEADY = 0.75 * LIMIT
+"""Grey levels by which a strip may move while it is calibrated: less than what ends a scale."""
 
 
 def mean_picture(frames: Sequence[Frame]) -> NDArray[np.float32]:

@@ -28,6 +28,8 @@ SPAN = 0.4
 MISSING_SHARE = 0.2
 """A focus mark may hide a tick; where more are missing, the marks may be something else."""
 SAME_STEP = 0.01
+STRAYS = 3
+"""Marks at either end of a column that may be something else."""
 FINER_GREY = 6.0
 """Mean contrast between the ticks from which there are finer ones that were not found."""
 
@@ -78,8 +80,8 @@ def find_ruler(picture: NDArray[np.float32], strip: Rect) -> Ruler | Unknown:
     if best.rows[-1] - best.rows[0] < SPAN * strip.height:
         return Unknown("the ticks reach over too small a part of the image's height")
     with_all = [number for number, comb in enumerate(combs) if comb is not None and len(comb.rows) == len(best.rows)]
-    if _has_finer_marks(contrast[:, with_all], best):
-        return Unknown("there are fainter marks between the ticks")
+    if _has_finer_marks(contrast, best):
+        return Unknown("there are other marks between the ticks")
     columns = strip.x + with_all[0], strip.x + with_all[-1] + 1
     return Ruler(columns, tuple(strip.y + row for row in best.rows), best.step, best.error)
 
@@ -96,13 +98,22 @@ def _comb(contrast: NDArray[np.float32]) -> _Comb | None:
     limit = max(LEAST_CONTRAST, CONTRAST_SHARE * float(contrast.max(initial=0.0)))
     lit = np.concatenate([[False], contrast > limit, [False]])
     edges = np.flatnonzero(lit[1:] != lit[:-1]).reshape(-1, 2)
-    if len(edges) < FEWEST or (edges[:, 1] - edges[:, 0]).max() > THICKEST_PX:
+    thin = edges[:, 1] - edges[:, 0] <= THICKEST_PX
+    rows = np.array([np.average(np.arange(a, b), weights=contrast[a:b]) for a, b in edges[thin]])
+    # Words above and below the ruler may stand in the same column.
+    cuts = [(start, len(rows) - end) for start in range(STRAYS + 1) for end in range(STRAYS + 1)]
+    found = (_regular(rows[start:end]) for start, end in cuts)
+    return max((comb for comb in found if comb is not None), key=lambda comb: len(comb.rows), default=None)
+
+
+def _regular(rows: NDArray[np.float64]) -> _Comb | None:
+    if len(rows) < FEWEST:
         return None
-    rows = np.array([np.average(np.arange(a, b), weights=contrast[a:b]) for a, b in edges])
     step = float(np.median(np.diff(rows)))
     if step < CLOSEST_PX:
         return None
-    numbers = np.rint((rows - rows[0]) / step)
+    # From each to the next: counted from the first, an error of the median would add up.
+    numbers = np.concatenate([[0.0], np.cumsum(np.rint(np.diff(rows) / step))])
     if numbers[-1] - len(rows) + 1 > MISSING_SHARE * len(rows) or np.any(np.diff(numbers) < 1):
         return None
     fitted, first = np.polyfit(numbers, rows, 1)
@@ -123,16 +134,20 @@ def _is_same_ruler(comb: _Comb, best: _Comb) -> bool:
 
 
 def _has_finer_marks(contrast: NDArray[np.float32], comb: _Comb) -> bool:
-    """Whether something stands at the same place between all ticks, however faint."""
-    if comb.step < 2 * CLOSEST_PX:
-        return False
-    inside = np.arange(int(comb.rows[0]), int(comb.rows[-1]) + 1)
-    phase = (inside - comb.rows[0]) % comb.step
-    between = (phase > THICKEST_PX / 2) & (phase < comb.step - THICKEST_PX / 2)
-    bins = phase[between].astype(int)
-    counts = np.bincount(bins)
-    for column in contrast[inside][:, :].T:
-        sums = np.bincount(bins, weights=column[between])
-        if (sums[counts > 0] / counts[counts > 0]).max(initial=0.0) > FINER_GREY:
+    """Whether in a column in which all ticks stand anything else stands between them, at odds or however faint.
+
+    Minor ticks begin where the major ones do: what was found is not the finest there is.
+    """
+    rows = np.rint(comb.rows).astype(int)
+    near = np.maximum.reduce([contrast[np.clip(rows + off, 0, len(contrast) - 1)] for off in (-1, 0, 1)])
+    inside = np.arange(rows[0], rows[-1] + 1)
+    apart = np.abs(inside[:, None] - np.array(comb.rows)[None]).min(axis=1) > THICKEST_PX / 2
+    phase = ((inside - comb.rows[0]) % comb.step)[apart].astype(int)
+    counts = np.bincount(phase)
+    for column in contrast[inside][apart][:, (near > LEAST_CONTRAST).all(axis=0)].T:
+        lit = column > max(LEAST_CONTRAST, CONTRAST_SHARE * float(contrast.max()))
+        marks = int((lit[1:] & ~lit[:-1]).sum())
+        folded = np.bincount(phase, weights=column)[counts > 0] / counts[counts > 0]
+        if marks > MISSING_SHARE * len(rows) or folded.max(initial=0.0) > FINER_GREY:
             return True
     return False

@@ -5,6 +5,9 @@ at 60 mm. Every frame is compared with it, and on the first that differs the sca
 It comes back by itself once the screen has looked as it was calibrated on `HOLD_FRAMES` frames in a row. That is safe
 because these are the places where ruler, depth and zoom stand: when they say what they said, a pixel is as large as it
 was. The wait leaves out the moment in which a cart has redrawn its words and not yet its picture.
+
+The fingerprint of the preset is coarse. So once the scale holds, the strips are also remembered as they are, in memory
+and nowhere else, and a single digit that changes ends the scale.
 """
 
 from __future__ import annotations
@@ -14,12 +17,16 @@ from dataclasses import replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from edge_us.frame import Frame, Geometry, Rect
-from edge_us.scale.fingerprint import decode, differs, look
+from edge_us.scale.fingerprint import block_px, cut, decode, differs, means, strokes_differ
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from edge_us.calibrate.preset import Preset
-    from edge_us.scale.fingerprint import Blocks
+    from edge_us.scale.fingerprint import Blocks, Gray
 
 HOLD_FRAMES = 10
 
@@ -67,6 +74,8 @@ class ScaleWatch:
             self._strips = tuple(Rect(*strip) for strip in self._preset.watch)
             self._reference = decode(self._preset.fingerprint)
         self._alike = 0
+        self._sums: tuple[NDArray[np.float32], ...] = ()
+        self._clear: tuple[Gray, ...] | None = None
         self.state = ScaleState.NOT_YET
         self.known = self.lost = 0
         self.reason = "uncalibrated"
@@ -83,7 +92,7 @@ class ScaleWatch:
 
     def _look(self, frame: Frame, preset: Preset) -> None:
         assert self._reference is not None
-        alike = frame.size == preset.screen and not differs(look(frame, self._strips), self._reference)
+        alike = frame.size == preset.screen and self._is_alike(frame, self._reference)
         self._alike = self._alike + 1 if alike else 0
         before = self.state
         if self._alike >= self._needed:
@@ -93,6 +102,25 @@ class ScaleWatch:
             self.lost += 1
         if self.state is not before:
             self._tell(self.state)
+
+    def _is_alike(self, frame: Frame, reference: Blocks) -> bool:
+        grays, side = cut(frame, self._strips), block_px(frame.size)
+        if differs(means(grays, side), reference):
+            return False
+        if self._needed == 1:  # stills come from many encoders
+            return True
+        if self._clear is not None:
+            return not strokes_differ(grays, self._clear, side)
+        self._remember(grays)
+        return True
+
+    def _remember(self, grays: tuple[Gray, ...]) -> None:
+        """Take the mean of the first frames on which the scale comes to hold."""
+        sums = self._sums if self._alike else tuple(np.zeros(gray.shape, np.float32) for gray in grays)
+        self._sums = tuple(total + gray for total, gray in zip(sums, grays, strict=True))
+        if self._alike + 1 == self._needed:
+            self._clear = tuple(np.rint(total / self._needed).astype(np.uint8) for total in self._sums)
+            self._sums = ()
 
     def _geometry(self, said: Geometry, preset: Preset) -> Geometry:
         """Kept as one object while nothing changes."""
