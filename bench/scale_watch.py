@@ -40,6 +40,7 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="+", default=["800x600", "1280x720", "1920x1080"])
     parser.add_argument("--sigma", type=float, default=4.0, help="noise in grey levels")
     parser.add_argument("--kbit-s", type=int, default=8000, help="rate of the H.264 stream at 800x600")
+    parser.add_argument("--seed", type=int, default=0, help="of the first screen; each minute and thirty changes add 1")
     options = parser.parse_args()
     sizes = [(int(width), int(height)) for width, _, height in (text.partition("x") for text in options.sizes)]
     with tempfile.TemporaryDirectory() as folder:
@@ -50,7 +51,7 @@ def main() -> None:
         ):
             frames = lost = changes = wrong = missing = 0
             most, least, cost_ns = 0.0, 255.0, 0
-            for number in range(rounds):
+            for number in range(options.seed, options.seed + rounds):
                 width, height = sizes[number % len(sizes)]
                 layout = make_cart(width, height, number + 1)
                 script = make(np.random.default_rng(number))

@@ -18,8 +18,8 @@ SMALLEST_BLOCK_PX = 4
 LINES_A_PX = 180
 """A block has a pixel for so many lines of the screen: a larger screen has larger letters."""
 LIMIT = 16.0
-"""Grey levels by which any block may be off. On phantom screens (`bench/scale_watch.py`) noise of 6 grey levels and
-H.264 move a block by 11 at most; the least change, one digit in dark grey on mid grey, moves one by 20."""
+"""Grey levels by which any block may be off. On phantom screens (`bench/scale_watch.py`) noise of 4 grey levels and
+H.264 move a block by 10.5 at most; the least of 360 changes moved one by 35.5."""
 STROKE_GREY, STROKE_SHARE = 60, 0.032
 """See `strokes_differ`: 3 pixels of a window of 8 x 8. At 3 Mbit/s and noise of 6 grey levels 2 pixels are off at most;
 a 6 that becomes an 8 in letters of 12 px and more changes 3 and more."""
@@ -41,8 +41,8 @@ def block_px(screen: tuple[int, int]) -> int:
 
 def count(strip: Rect, screen: tuple[int, int]) -> int:
     """How many blocks a strip has."""
-    side = block_px(screen)
-    return -(-strip.width // side) * -(-strip.height // side)
+    columns, rows = _grid(strip.width, strip.height, block_px(screen))
+    return columns * rows
 
 
 def cut(frame: Frame, strips: Sequence[Rect]) -> tuple[Gray, ...]:
@@ -84,6 +84,8 @@ def strokes_differ(grays: Sequence[Gray], others: Sequence[Gray], side: int) -> 
 
     for gray, other in zip(grays, others, strict=True):
         _, off = cv2.threshold(cv2.absdiff(gray, other), STROKE_GREY, 255, cv2.THRESH_BINARY)
+        if cv2.countNonZero(off) <= STROKE_SHARE * (2 * side) ** 2:
+            continue  # as nearly always
         share = cv2.blur(off, (2 * side, 2 * side), borderType=cv2.BORDER_CONSTANT)
         if float(np.asarray(share).max()) > 255 * STROKE_SHARE:
             return True
@@ -91,12 +93,14 @@ def strokes_differ(grays: Sequence[Gray], others: Sequence[Gray], side: int) -> 
 
 
 def _by_block(gray: Gray, side: int) -> Gray:
-    """Means over blocks, the last ones filled up with what stands at the edge."""
+    """Means over whole blocks; up to a block's side is left out at the right and below."""
     import cv2
 
     height, width = gray.shape
-    size = -(-width // side), -(-height // side)
-    more = size[1] * side - height, size[0] * side - width
-    if any(more):
-        gray = np.asarray(cv2.copyMakeBorder(gray, 0, more[0], 0, more[1], cv2.BORDER_REPLICATE), np.uint8)
-    return np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), np.uint8)
+    columns, rows = _grid(width, height, side)
+    whole = gray[: rows * side, : columns * side]
+    return np.asarray(cv2.resize(whole, (columns, rows), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _grid(width: int, height: int, side: int) -> tuple[int, int]:
+    return max(1, width // side), max(1, height // side)
