@@ -125,6 +125,8 @@ class FrameResult:
         Why ``ai_state`` is not ON; empty when it is.
     shown_ns : int or None
         Monotonic time at which the picture that carries this result was composed.
+    mm_per_px : (float, float) or None
+        Pixel size of the frame that was looked at; None if unknown.
     """
 
     frame_index: int | None
@@ -134,6 +136,7 @@ class FrameResult:
     findings: tuple[Finding, ...] = ()
     reason: str = ""
     shown_ns: int | None = None
+    mm_per_px: tuple[float, float] | None = None
 
     @property
     def age_ms(self) -> float | None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from edge_us.classify.model import ClassifierModel
     from edge_us.inference.backend import BackendInfo
     from edge_us.inference.model import Model
+    from edge_us.scale.watch import ScaleWatch
 
 SCHEMA = "edge-us/report/1"
 
@@ -27,6 +28,7 @@ def build_report(
     backend: BackendInfo,
     described: bool,
     region: str,
+    scale: ScaleWatch,
     ledger: Ledger,
     cpu_ns: int | None,
     warnings: list[str],
@@ -51,6 +53,7 @@ def build_report(
         "descriptors": catalogue() if described else None,
         "backend": {"name": backend.name, "precision": backend.precision, "device": backend.device},
         "region": region,
+        "scale": {"frames": scale.known, "lost": scale.lost, "reason": scale.reason or None},
         "frames": {
             "captured": ledger.captured,
             "inferred": ledger.inferred,
