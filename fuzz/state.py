@@ -9,6 +9,7 @@ from pathlib import Path
 from fuzz.mutate import MAX_BYTES
 
 _FORMAT = struct.Struct("<QQQdQdQ")
+_FIELDS = ("done", "accepted", "refused", "started_s", "_length", "peak_bytes", "baseline_bytes")
 _SIZE = _FORMAT.size + MAX_BYTES
 
 
@@ -38,28 +39,13 @@ class State:
 
     def load(self) -> None:
         """Read what the writer wrote."""
-        (
-            self.done,
-            self.accepted,
-            self.refused,
-            self.started_s,
-            self._length,
-            self.peak_bytes,
-            self.baseline_bytes,
-        ) = _FORMAT.unpack_from(self._map)
+        for name, value in zip(_FIELDS, _FORMAT.unpack_from(self._map), strict=True):
+            setattr(self, name, value)
 
     def store(self) -> None:
         """Write everything but the input."""
         # Not `pack_into`, which fills the place with zeros first: the reader may look at any time.
-        self._map[: _FORMAT.size] = _FORMAT.pack(
-            self.done,
-            self.accepted,
-            self.refused,
-            self.started_s,
-            self._length,
-            self.peak_bytes,
-            self.baseline_bytes,
-        )
+        self._map[: _FORMAT.size] = _FORMAT.pack(*(getattr(self, name) for name in _FIELDS))
 
     @property
     def data(self) -> bytes:

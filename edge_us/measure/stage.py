@@ -55,18 +55,7 @@ class Measure:
     def apply(
         self, frame: Frame, findings: Sequence[Finding], region: Rect | None, withheld: str | None
     ) -> tuple[Finding, ...]:
-        """The findings with measurements and axes, or with the reason why there are none.
-
-        Parameters
-        ----------
-        frame : Frame
-        findings : sequence of Finding
-            After tracking.
-        region : Rect or None
-            The image region; None is the whole frame.
-        withheld : str or None
-            Why nothing may be concluded from this picture; None where it may.
-        """
+        """The findings with measurements and axes, or with the reason why there are none; see `Conclusion`."""
         if withheld is not None:
             # Callipers are a measurement too: none are drawn. Tracks are kept for when the picture is live again.
             return tuple(replace(found, measurements=unknown(f"not analysable: {withheld}")) for found in findings)

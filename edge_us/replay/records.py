@@ -55,7 +55,7 @@ class FrameRecord(BaseModel):
 
 
 def read_findings(path: Path) -> Iterator[FrameRecord]:
-    """The lines of a findings file, in order; a last line without its end, as a killed process leaves none, is passed
+    """The lines of a findings file, in order; a last line without its end, as a killed process may leave one, is passed
     over.
 
     Raises

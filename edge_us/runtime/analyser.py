@@ -59,7 +59,18 @@ class Conclusion(Protocol):
     def apply(
         self, frame: Frame, findings: Sequence[Finding], region: Rect | None, withheld: str | None
     ) -> tuple[Finding, ...]:
-        """The findings with what is concluded, or, where ``withheld`` says why nothing may be, with that reason."""
+        """The findings with what is concluded, or with the reason why nothing is.
+
+        Parameters
+        ----------
+        frame : Frame
+        findings : sequence of Finding
+            After tracking.
+        region : Rect or None
+            The image region; None is the whole frame.
+        withheld : str or None
+            Why nothing may be concluded from this picture; None where it may.
+        """
         ...
 
 

@@ -79,6 +79,7 @@ def build_analyser(
     """
     from edge_us.capture.source import SourceKind
     from edge_us.inference.detector import Detector
+    from edge_us.tracking.looks import Looks
     from edge_us.tracking.tracker import Tracker
 
     tracker = None
@@ -104,13 +105,13 @@ def build_analyser(
     if share.classifier is not None:
         from edge_us.classify.malignancy import Malignancy
 
-        conclusions["classify"] = Malignancy(share.classifier, stills=stills, threshold=shown)
+        conclusions["classify"] = Looks(Malignancy(share.classifier), stills=stills, threshold=shown)
     if config.measure:
         from edge_us.describe.stage import Describe
         from edge_us.measure.stage import Measure
 
         conclusions["measure"] = Measure(stills=stills)
-        conclusions["describe"] = Describe(stills=stills, threshold=shown)
+        conclusions["describe"] = Looks(Describe(), stills=stills, threshold=shown)
     return Analyser(detector or Detector(share.model, share.lanes, floor), tracker, policy, given, judge, conclusions)
 
 

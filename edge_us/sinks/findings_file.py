@@ -59,7 +59,10 @@ def to_record(
 
 
 class FindingsFile:
-    """JSON Lines; a killed process leaves whole lines only, because each is one write.
+    """JSON Lines. A killed process leaves whole lines, but for at most the last one, which then lacks its newline.
+
+    Each line is one write. The kernel looks for a kill between the pages of a write, so that only a line that crosses
+    a page can be torn, and nothing in user space can mend that.
 
     Parameters
     ----------

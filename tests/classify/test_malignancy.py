@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge_us.classify.malignancy import LEAST_LOOKS, LOOK_EVERY_NS, Malignancy
+from edge_us.classify.malignancy import Malignancy
 from edge_us.finding import Finding, FindingKind, Unknown
 from edge_us.frame import Frame, PixelFormat, Rect
+from edge_us.tracking.looks import LEAST_LOOKS, LOOK_EVERY_NS, Looks, Mean
 
 LESION = Finding(FindingKind.LESION, (10, 10, 40, 40), 0.9, np.zeros((0, 2), np.float32), track=1)
 
@@ -36,8 +37,8 @@ def frame(number: int, step_ns: int = 33_000_000) -> Frame:
     return Frame(np.zeros((64, 64), np.uint8), PixelFormat.GRAY8, 64, 64, number, number * step_ns, 0)
 
 
-def stage(recorder: Any, *, stills: bool = False) -> Malignancy:
-    return Malignancy(recorder, stills=stills, threshold=0.5)
+def stage(recorder: Any, *, stills: bool = False) -> Looks[Mean]:
+    return Looks(Malignancy(recorder), stills=stills, threshold=0.5)
 
 
 def test_a_probability_appears_after_enough_looks_and_is_that_of_their_mean() -> None:

@@ -9,16 +9,17 @@ import pytest
 
 from edge_us.describe import stage as describe_stage
 from edge_us.describe.describe import DESCRIPTORS
-from edge_us.describe.stage import LEAST_LOOKS, LOOK_EVERY_NS, Describe
+from edge_us.describe.stage import Describe
 from edge_us.finding import Finding, FindingKind, Unknown
 from edge_us.frame import Frame, PixelFormat
+from edge_us.tracking.looks import LEAST_LOOKS, LOOK_EVERY_NS, Looks
 from tests.overlay.pictures import ellipse, found
 
 LESION = found(ellipse(150, 120, 40, 25))
 NUMBERS = {"height_to_width": 0.6, "ellipse_deviation": 0.05, "axis_ratio": 0.6, "circumscribed_share": 0.9}
 
 
-class Looks:
+class Numbers:
     """Stands in for the look: gives set numbers and keeps whom it was asked for."""
 
     def __init__(self, *numbers: dict[str, float]) -> None:
@@ -32,8 +33,8 @@ class Looks:
 
 
 @pytest.fixture
-def looks(monkeypatch: pytest.MonkeyPatch) -> Looks:
-    looks = Looks()
+def looks(monkeypatch: pytest.MonkeyPatch) -> Numbers:
+    looks = Numbers()
     monkeypatch.setattr(describe_stage, "look", looks)
     return looks
 
@@ -42,9 +43,9 @@ def frame(number: int, step_ns: int = 33_000_000) -> Frame:
     return Frame(np.full((240, 320), 90, np.uint8), PixelFormat.GRAY8, 320, 240, number, number * step_ns, 0)
 
 
-def test_words_appear_after_enough_looks_and_are_those_of_the_mean(looks: Looks) -> None:
+def test_words_appear_after_enough_looks_and_are_those_of_the_mean(looks: Numbers) -> None:
     looks.numbers = [{**NUMBERS, "height_to_width": value} for value in (0.8, 1.0, 0.6)]
-    watching = Describe(stills=False, threshold=0.5)
+    watching = Looks(Describe(), stills=False, threshold=0.5)
     said = [watching.apply(frame(n, LOOK_EVERY_NS), [LESION], None, None)[0].descriptors for n in range(LEAST_LOOKS)]
     assert said[0]["shape"] == said[1]["shape"] == Unknown("too few looks")
     assert said[2]["orientation"] == "parallel"
@@ -52,9 +53,9 @@ def test_words_appear_after_enough_looks_and_are_those_of_the_mean(looks: Looks)
     assert isinstance(said[2]["echo_pattern"], Unknown)
 
 
-def test_looks_come_at_a_low_cadence_and_one_a_frame_at_most(looks: Looks) -> None:
+def test_looks_come_at_a_low_cadence_and_one_a_frame_at_most(looks: Numbers) -> None:
     second = found(ellipse(60, 60, 20, 15), track=2)
-    watching = Describe(stills=False, threshold=0.5)
+    watching = Looks(Describe(), stills=False, threshold=0.5)
     for number in range(60):
         before = len(looks.asked)
         watching.apply(frame(number), [LESION, second], None, None)
@@ -63,8 +64,8 @@ def test_looks_come_at_a_low_cadence_and_one_a_frame_at_most(looks: Looks) -> No
     assert shares == [pytest.approx(60 * 33_000_000 / LOOK_EVERY_NS, abs=2)] * 2
 
 
-def test_nothing_is_looked_at_in_a_picture_that_is_not_analysable_and_words_come_back_after_it(looks: Looks) -> None:
-    watching = Describe(stills=False, threshold=0.5)
+def test_nothing_is_looked_at_in_a_picture_that_is_not_analysable_and_words_come_back_after_it(looks: Numbers) -> None:
+    watching = Looks(Describe(), stills=False, threshold=0.5)
     for number in range(LEAST_LOOKS):
         watching.apply(frame(number, LOOK_EVERY_NS), [LESION], None, None)
     (withheld,) = watching.apply(frame(9, LOOK_EVERY_NS), [LESION], None, "frozen picture")
@@ -74,9 +75,9 @@ def test_nothing_is_looked_at_in_a_picture_that_is_not_analysable_and_words_come
     assert again.descriptors["shape"] == "oval"
 
 
-def test_nodes_weak_stills_and_unseen_tracks_are_not_looked_at(looks: Looks) -> None:
+def test_nodes_weak_stills_and_unseen_tracks_are_not_looked_at(looks: Numbers) -> None:
     node = replace(LESION, kind=FindingKind.NODE)
-    sequence, stills = Describe(stills=False, threshold=0.5), Describe(stills=True, threshold=0.5)
+    sequence, stills = (Looks(Describe(), stills=stills, threshold=0.5) for stills in (False, True))
     for stage in (sequence, stills):
         (said,) = stage.apply(frame(0), [node], None, None)
         assert said.descriptors["shape"] == Unknown("only lesions are described")
@@ -91,5 +92,5 @@ def test_nodes_weak_stills_and_unseen_tracks_are_not_looked_at(looks: Looks) -> 
 
 def test_a_finding_without_a_contour_gets_reasons() -> None:
     bare = Finding(FindingKind.LESION, (10, 10, 40, 40), 0.9, np.zeros((0, 2), np.float32), track=1)
-    (said,) = Describe(stills=True, threshold=0.5).apply(frame(0), [bare], None, None)
+    (said,) = Looks(Describe(), stills=True, threshold=0.5).apply(frame(0), [bare], None, None)
     assert all(isinstance(said.descriptors[term.name], Unknown) for term in DESCRIPTORS)

@@ -61,11 +61,18 @@ def test_the_manager_hears_ready_once_and_the_watchdog_as_often_as_needed(manage
     assert heard == [b"READY=1", *[b"WATCHDOG=1"] * 4, b"STOPPING=1"]
 
 
-def test_without_a_manager_nothing_is_said_and_a_dead_one_hurts_nobody(tmp_path: Path) -> None:
+def test_a_manager_that_is_away_hurts_nobody_and_hears_again_when_it_is_back(tmp_path: Path) -> None:
     Notifier({}).ready()
-    dead = Notifier({"NOTIFY_SOCKET": str(tmp_path / "gone"), "WATCHDOG_USEC": "1"})
-    dead.ready()
-    dead.alive()
+    now = [0]
+    notifier = Notifier({"NOTIFY_SOCKET": str(tmp_path / "away"), "WATCHDOG_USEC": "2"}, lambda: now[0])
+    notifier.ready()
+    notifier.alive()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as back:
+        back.bind(str(tmp_path / "away"))
+        back.setblocking(False)
+        now[0] = MS
+        notifier.alive()
+        assert back.recv(100) == b"WATCHDOG=1"
 
 
 def test_a_service_is_ready_beats_and_ends_within_two_seconds_with_whole_files(
