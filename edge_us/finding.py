@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge_us.measure.axes import Axes
+    from edge_us.nodes.reading import Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,8 @@ class Finding:
         Named values; unknown ones as `Unknown` with the reason.
     axes : Axes or None
         Long and short axis of this contour, where the callipers stand; None where nothing is measured.
+    node : Reading or None
+        Cortex, hilum and criteria of a node; None where nodes are not read.
     """
 
     kind: FindingKind
@@ -102,6 +105,7 @@ class Finding:
     measurements: Mapping[str, Value] = field(default_factory=_nothing)
     descriptors: Mapping[str, Value] = field(default_factory=_nothing)
     axes: Axes | None = None
+    node: Reading | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

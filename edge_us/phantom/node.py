@@ -89,12 +89,21 @@ class Node:
 
     @property
     def thickest_mm(self) -> float | None:
-        """Greatest thickness of the cortex; None without a hilum."""
+        """Greatest distance of the capsule from the hilum; None without a hilum."""
         if not self.has_hilum:
             return None
         if self.hilum is not None:
             return self.semi_short_mm + abs(self.hilum.shift_mm) - self.hilum.semi_short_mm
-        return self.cortex_mm + (0.0 if self.bulge is None else self.bulge.out_mm + self.bulge.in_mm)
+        if self.bulge is None:
+            return self.cortex_mm
+        # From the top of a bulge the hilum may be nearer sideways than straight down: it curves away from the capsule,
+        # but is dented less there.
+        bulge, a, b = self.bulge, self.semi_long_mm, self.semi_short_mm
+        radius = math.hypot(a * math.sin(bulge.angle), b * math.cos(bulge.angle)) ** 3 / (a * b)
+        aside = np.linspace(0.0, 2 * bulge.width_mm, 100)
+        sag = aside**2 / (2 * max(radius - self.cortex_mm, 1.0))
+        down = bulge.out_mm + self.cortex_mm + sag + bulge.in_mm * np.exp(-0.5 * (aside / bulge.width_mm) ** 2)
+        return float(np.hypot(aside, down).min())
 
 
 def draw_node(rng: np.random.Generator, pattern: NodePattern, center_x_mm: float, depth_mm: float) -> Node:
