@@ -38,6 +38,21 @@ class FindingKind(str, Enum):
     NODE = "node"
 
 
+class Exam(str, Enum):
+    """What is examined, and with that what is looked for."""
+
+    BREAST = "breast"
+    """Lesions alone: nothing is ever called a node, since a cancer that is taken for one would be missed."""
+    AXILLA = "axilla"
+    """Lesions and lymph nodes."""
+
+
+LOOKED_FOR = {
+    Exam.BREAST: frozenset({FindingKind.LESION}),
+    Exam.AXILLA: frozenset({FindingKind.LESION, FindingKind.NODE}),
+}
+
+
 class SourceState(str, Enum):
     """Where the source stands; transitions in ``capture/state.py``."""
 
@@ -129,6 +144,10 @@ class FrameResult:
         Why ``ai_state`` is not ON; empty when it is.
     shown_ns : int or None
         Monotonic time at which the picture that carries this result was composed.
+    exam : Exam or None
+        What was looked for; None where no frame was looked at.
+    model : str or None
+        sha256 of the network that looked; None where none did.
     """
 
     frame_index: int | None
@@ -138,6 +157,8 @@ class FrameResult:
     findings: tuple[Finding, ...] = ()
     reason: str = ""
     shown_ns: int | None = None
+    exam: Exam | None = None
+    model: str | None = None
 
     @property
     def age_ms(self) -> float | None:

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 import typer
 
 from edge_us.config import Analysable, Fallback, Mode, RunConfig, load_config
-from edge_us.errors import ExitCode
+from edge_us.errors import EdgeUsError, ExitCode
+from edge_us.finding import Exam
 from edge_us.inference.backend import BackendName, Precision
 from edge_us.log import LogFormat, tell_events
 
 if TYPE_CHECKING:
-    pass
+    from edge_us.runtime.run import Run
 
 
 def _help(field: str) -> str:
@@ -31,6 +32,7 @@ def run_command(
         help=_help("source") + " Several run beside each other on one backend; outputs NAME.ext become NAME-1.ext, …",
         show_default=False,
     ),
+    exam: Exam | None = typer.Option(None, help=_help("exam")),
     model: str | None = typer.Option(None, help=_help("model")),
     classifier: str | None = typer.Option(None, help=_help("classifier")),
     backend: BackendName | None = typer.Option(None, help=_help("backend")),
@@ -69,6 +71,7 @@ def run_command(
     """Outline, track and label lesions on a video, live source or folder of stills."""
     options: dict[str, Any] = {
         "source": source[0] if source else None,
+        "exam": exam,
         "model": model,
         "classifier": classifier,
         "backend": backend,
@@ -132,6 +135,7 @@ def execute(config: RunConfig) -> dict[str, Any]:
         for frame, _ in running:
             if not progress.started:
                 stop_on_signals(running)
+                change_exam_on_signal(running)
                 notifier.ready()
             progress.tick(frame.index + 1)
     finally:
@@ -175,6 +179,19 @@ def stop_on_signals(running: Stoppable) -> Callable[[], bool]:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
     return lambda: stopped
+
+
+def change_exam_on_signal(running: Run) -> None:
+    """From now on SIGUSR1 changes from the breast to the axilla, and back."""
+
+    def change(_number: int, _frame: FrameType | None) -> None:
+        other = Exam.BREAST if running.exams.wanted is Exam.AXILLA else Exam.AXILLA
+        try:
+            running.exams.change(other)
+        except EdgeUsError as error:  # the picture goes on
+            typer.echo(f"warning: the exam is still {running.exams.wanted.value}: {error.message}", err=True)
+
+    signal.signal(signal.SIGUSR1, change)
 
 
 def summary(report: dict[str, Any]) -> str:

@@ -1,8 +1,8 @@
 """Criteria that radiologists judge nodes by: each a number, a threshold and a source; and the rule that counts them.
 
-The rule: of five criteria, how many are met; those whose number is unknown are told apart, never guessed. Alone each is weak
-(see the sources), and the count says nothing about a person: no word is drawn from it. The stricter of two thresholds for
-the cortex is told but not counted, since the milder one counts already.
+The rule: of five criteria, how many are met; those whose number is unknown are told apart, never guessed. Alone each is
+weak (see the sources), and the count says nothing about a person: no word is drawn from it. The stricter of two
+thresholds for the cortex is told but not counted, since the milder one counts already.
 """
 
 from __future__ import annotations

@@ -110,9 +110,7 @@ def conclude(numbers: Mapping[str, float], sketch: Sketch | None, *, scaled: boo
     missing = dict.fromkeys(NUMBERS, "not measured" if present else NO_HILUM)
     if not scaled and present:
         missing |= {CORTEX: UNCALIBRATED, USUAL: UNCALIBRATED}
-    values: dict[str, Value] = {
-        name: numbers[name] if name in numbers else Unknown(missing[name]) for name in NUMBERS
-    }
+    values: dict[str, Value] = {name: numbers[name] if name in numbers else Unknown(missing[name]) for name in NUMBERS}
     values["hilum"] = "present" if present else "absent"
     complete = not present or all(name in numbers for name in (OFFSET, BULGE))
     kind = pattern(numbers) if complete else None

@@ -1,9 +1,10 @@
 """`segment_node`: cortex and hilum of a node, from its outline and the picture.
 
-The hilum is what is bright inside the outline. Brightness counts by rank among the node's pixels only, so gain, gamma and
-grey maps change nothing (see `edge_us.describe.ranks`). How likely each rank is in hilum and in cortex is learnt from
-the node itself: a first guess by Otsu's threshold (IEEE Trans SMC 9:62, 1979), then twice the log-likelihood ratio, averaged
-over a few speckle cells, and cut between its means in both. Where nothing inside stands out, there is no hilum.
+The hilum is what is bright inside the outline. Brightness counts by rank among the node's pixels only, so gain, gamma
+and grey maps change nothing (see `edge_us.describe.ranks`). How likely each rank is in hilum and in cortex is learnt
+from the node itself: a first guess by Otsu's threshold (IEEE Trans SMC 9:62, 1979), then twice the log-likelihood
+ratio, averaged over a few speckle cells, and cut between its means in both. Where nothing inside stands out, there is
+no hilum.
 """
 
 from __future__ import annotations
@@ -32,15 +33,14 @@ LEAST_PX = 24
 BLUR = 0.055
 """Standard deviation of the average over speckle, in mean semi-axes: 0.3 mm of a node of 10 mm."""
 CUT = 0.4
-"""Where between the means of cortex and hilum the cut lies. Not at the even odds, 0: what is bright shines further into what
-is dark than the reverse, since grey is the logarithm of the echo. On phantoms the edge is met with 0.4.
-"""
+"""Where between the means of cortex and hilum the cut lies. Not at even odds: what is bright shines further into what
+is dark than the reverse, since grey is the logarithm of the echo. On phantoms the edge is met with 0.4."""
 SKIN = 0.5
 """Of the blur: so near to the capsule the surroundings shine in, and nothing is learnt."""
 LEVELS = 24
 LEAST_CONTRAST_DB = 7.5
-"""Contrast between hilum and cortex from which there is a hilum. Measured on phantoms (docs/nodes.md): the brightest part of a
-node without one stands out by less, every hilum by more."""
+"""Contrast between hilum and cortex from which there is a hilum. Measured on phantoms (docs/nodes.md): the brightest
+part of a node without one stands out by less, every hilum by more."""
 LEAST_SHARE = 0.03
 """Share of the node's area that a hilum has at least."""
 
@@ -133,7 +133,7 @@ def _sampling(
     cos, sin = math.cos(turn), math.sin(turn)
     turned = (points - center) @ np.array(((cos, -sin), (sin, cos)))
     low, high = turned.min(axis=0) - 4 * step, turned.max(axis=0) + 4 * step
-    columns, rows = (int(math.ceil(side)) for side in (high - low) / step)
+    columns, rows = (math.ceil(side) for side in (high - low) / step)
     along, across = np.array((cos, sin)) * step, np.array((-sin, cos)) * step
     origin = center + np.array((cos * low[0] - sin * low[1], sin * low[0] + cos * low[1]))
     return (columns, rows), np.stack((along, across, origin), axis=1) / np.array(unit)[:, None]
@@ -151,7 +151,7 @@ def _pick(frame: Frame, transform: NDArray[np.float64], columns: int, rows: int)
 
 
 def _fill(contour: NDArray[np.float32], transform: NDArray[np.float64], columns: int, rows: int) -> Mask:
-    """The outline's inside on the samples; its points are the centres of pixels, so half a pixel is added all around."""
+    """The outline's inside on the samples; its points are the centres of pixels: half a pixel is added all around."""
     import cv2
     import numpy as np
 
@@ -207,7 +207,8 @@ def _likelihood(level: NDArray[np.intp], bright: NDArray[np.bool_], dark: NDArra
 
     one, other = (np.bincount(level[part], minlength=LEVELS) + 1.0 for part in (bright, dark))
     ratio = np.log(one / one.sum()) - np.log(other / other.sum())
-    return np.asarray(np.maximum.accumulate(np.convolve(np.pad(ratio, 1, "edge"), (0.25, 0.5, 0.25), "valid")), np.float32)
+    even = np.convolve(np.pad(ratio, 1, "edge"), (0.25, 0.5, 0.25), "valid")
+    return np.asarray(np.maximum.accumulate(even), np.float32)
 
 
 def _mean(values: Field, inside: NDArray[np.bool_], blur: float) -> Field:
@@ -218,7 +219,7 @@ def _mean(values: Field, inside: NDArray[np.bool_], blur: float) -> Field:
     weight = inside.astype(np.float32)
     total = cv2.GaussianBlur(values * weight, (0, 0), blur)
     count = cv2.GaussianBlur(weight, (0, 0), blur)
-    return np.asarray(total, np.float32) / np.maximum(np.asarray(count, np.float32), np.float32(1e-3))
+    return np.asarray(total / np.maximum(np.asarray(count, np.float32), np.float32(1e-3)), np.float32)
 
 
 def _otsu(values: Field) -> float:

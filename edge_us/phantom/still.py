@@ -88,9 +88,7 @@ def render_node(spec: NodeStill) -> PhantomFrame:
     return _render(spec, (spec.node,), spec.gain_db)
 
 
-def _render(
-    spec: StillSpec | NodeStill, placed: tuple[tuple[Look, Pose] | Node, ...], gain_db: float
-) -> PhantomFrame:
+def _render(spec: StillSpec | NodeStill, placed: tuple[tuple[Look, Pose] | Node, ...], gain_db: float) -> PhantomFrame:
     beams = make_beams(spec.probe, spec.depth_mm, spec.width, spec.height)
     rng = np.random.default_rng(spec.seed)
     tissue = make_tissue(rng, (), beams.half_width_mm, spec.depth_mm, placed)

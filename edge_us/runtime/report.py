@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_us.errors import PipelineError
+from edge_us.finding import Exam
 from edge_us.runtime.ledger import Ledger
 from edge_us.runtime.machine import peak_rss_mb
 
@@ -26,6 +27,7 @@ def build_report(
     classifier: ClassifierModel | None,
     backend: BackendInfo,
     described: bool,
+    exam: Exam,
     region: str,
     ledger: Ledger,
     cpu_ns: int | None,
@@ -33,6 +35,7 @@ def build_report(
 ) -> dict[str, Any]:
     """Put together what a run says of itself; every value was measured or is None."""
     from edge_us.describe.describe import catalogue
+    from edge_us.nodes import criteria
 
     fps = ledger.fps
     return {
@@ -48,7 +51,9 @@ def build_report(
         "classifier": None
         if classifier is None
         else {"name": classifier.name, "sha256": classifier.sha256, "temperature": classifier.temperature},
+        "exam": exam.value,
         "descriptors": catalogue() if described else None,
+        "nodes": criteria.catalogue() if described and exam is Exam.AXILLA else None,
         "backend": {"name": backend.name, "precision": backend.precision, "device": backend.device},
         "region": region,
         "frames": {

@@ -4,9 +4,9 @@ Usage::
 
     python models/recipes/prepare_nodes.py MANIFEST.csv runs/data/all runs/data/nodes
 
-``runs/data/all`` is what ``prepare.py`` wrote: a part of its lesions and normal pictures is taken, as they are. Nodes are
-phantoms of every cortical pattern and the manifest's frames flagged ``axilla`` of the same splits; phantom lesions keep
-the network from telling nodes by their being synthetic. The same input gives the same data set, byte for byte.
+``runs/data/all`` is what ``prepare.py`` wrote: a part of its lesions and normal pictures is taken, as they are. Nodes
+are phantoms of every cortical pattern and the manifest's frames flagged ``axilla`` of the same splits; phantom lesions
+keep the network from telling nodes by their being synthetic. The same input gives the same data set, byte for byte.
 """
 
 from __future__ import annotations
@@ -73,7 +73,9 @@ class Writer:
                 shutil.rmtree(out / kind / part, ignore_errors=True)
                 (out / kind / part).mkdir(parents=True)
 
-    def add(self, part: str, kind: str, name: str, gray: Gray, found: list[tuple[int, Outline]], draws: int = 1) -> None:
+    def add(
+        self, part: str, kind: str, name: str, gray: Gray, found: list[tuple[int, Outline]], draws: int = 1
+    ) -> None:
         """One picture with its outlines and their classes."""
         height, width = gray.shape
         cv2.imwrite(str(self.out / "images" / part / f"{name}.png"), gray, [cv2.IMWRITE_PNG_COMPRESSION, 1])
