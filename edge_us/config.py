@@ -65,6 +65,14 @@ class RunConfig(BaseModel):
         description="Benign / malignant network: auto takes the one that goes with the shipped model, off none; or a "
         "name or the path of an ONNX file.",
     )
+    node_classifier: str = Field(
+        "off",
+        description="axilla: a site's own classifier of nodes, calibrated (ONNX); node-phantom only proves the way.",
+    )
+    nodal_risk: str = Field(
+        "off",
+        description="breast: a site's own classifier of a lesion's nodal risk, calibrated (ONNX); none is shipped.",
+    )
     backend: BackendName = Field(BackendName.AUTO, description="Inference backend; auto picks what runs best here.")
     precision: Precision = Field(
         Precision.AUTO, description="Arithmetic; auto is the fastest that agrees with fp32 on this machine."

@@ -31,6 +31,31 @@ def _nothing() -> Mapping[str, Value]:
     return MappingProxyType({})
 
 
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """What a site's own classifier says of a finding.
+
+    Attributes
+    ----------
+    name : str
+        Of the classifier.
+    probability, threshold : float
+        Calibrated, and from where on the site calls it suspicious.
+    hidden : str
+        Why it is not shown in the picture; empty where it is.
+    """
+
+    name: str
+    probability: float
+    threshold: float
+    hidden: str = ""
+
+    @property
+    def is_suspicious(self) -> bool:
+        """Whether the site's own threshold is met; never where nothing may be shown."""
+        return not self.hidden and self.probability >= self.threshold
+
+
 class FindingKind(str, Enum):
     """What kind of structure was found."""
 
@@ -108,6 +133,10 @@ class Finding:
         Long and short axis of this contour, where the callipers stand; None where nothing is measured.
     node : Reading or None
         Cortex, hilum and criteria of a node; None where nodes are not read.
+    node_class : Assessment, Unknown or None
+        Of a node by a site's classifier; None where there is none.
+    nodal_risk : Assessment, Unknown or None
+        That nodes are affected, from the lesion, by a site's classifier; None where there is none.
     """
 
     kind: FindingKind
@@ -121,6 +150,8 @@ class Finding:
     descriptors: Mapping[str, Value] = field(default_factory=_nothing)
     axes: Axes | None = None
     node: Reading | None = None
+    node_class: Assessment | Unknown | None = None
+    nodal_risk: Assessment | Unknown | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

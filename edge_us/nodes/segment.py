@@ -30,7 +30,7 @@ ALONG = 160
 """Samples along a node: of a node 20 mm long one is 0.125 mm."""
 LEAST_PX = 24
 """A node that is shorter than this in the frame has too few pixels."""
-BLUR = 0.055
+BLUR = 0.045
 """Standard deviation of the average over speckle, in mean semi-axes: 0.3 mm of a node of 10 mm."""
 CUT = 0.4
 """Where between the means of cortex and hilum the cut lies. Not at even odds: what is bright shines further into what

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edge_us.finding import Finding, FindingKind, Unknown
+from edge_us.finding import Assessment, Finding, FindingKind, Unknown
 from edge_us.nodes.criteria import CORTEX
 from edge_us.nodes.reading import SHARE, USUAL, Reading
 
@@ -62,6 +62,13 @@ def draw_inside(planes: Planes, found: Finding, now_ns: int, colour: Bgr) -> Non
 def node_words(reading: Reading) -> str:
     """What the label says behind the score, such as ``cortex 4.2 mm  2 of 5 criteria``."""
     return f" cortex {_thickness(reading)}  {reading.summary}"
+
+
+def assessed(said: Assessment | Unknown | None, what: str) -> tuple[str, ...]:
+    """What a site's classifier says, such as ``classifier 0.83 suspicious``; nothing where it may not be shown."""
+    if not isinstance(said, Assessment) or said.hidden:
+        return ()
+    return (f" {what} {said.probability:.2f}{' suspicious' if said.is_suspicious else ''}",)
 
 
 def node_lines(reading: Reading) -> tuple[str, ...]:

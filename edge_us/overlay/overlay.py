@@ -10,7 +10,7 @@ from edge_us.frame import Colorimetry, Frame, Rect
 from edge_us.overlay.details import MOST_SHARE, block_mask, chosen, detail_lines, place_block
 from edge_us.overlay.hud import Layout, Severity, hud_rows, layout_for, may_draw
 from edge_us.overlay.labels import place_label
-from edge_us.overlay.node import draw_inside, node_words, reading_of
+from edge_us.overlay.node import assessed, draw_inside, node_words, reading_of
 from edge_us.overlay.outline import Pen, draw_outline, polygon_of
 from edge_us.overlay.picture import Hud, Picture
 from edge_us.overlay.planes import WHITE, Planes
@@ -177,13 +177,13 @@ def label_text(finding: Finding) -> str:
     parts.append(f"{finding.score:.2f}")
     reading = reading_of(finding)
     if reading is not None:
-        return " ".join((*parts, node_words(reading)))
+        return " ".join((*parts, node_words(reading), *assessed(finding.node_class, "classifier")))
     long, short = (finding.measurements.get(name) for name in ("long_axis_mm", "short_axis_mm"))
     if isinstance(long, float) and isinstance(short, float):
         parts.append(f" {long:.1f} x {short:.1f} mm")
     if isinstance(finding.malignancy, float):
         parts.append(f" malignancy {finding.malignancy:.2f}")
-    return " ".join(parts)
+    return " ".join((*parts, *assessed(finding.nodal_risk, "nodal risk")))
 
 
 def _around(box: tuple[float, float, float, float], reach: int) -> Rect:

@@ -107,6 +107,10 @@ def build_analyser(
         from edge_us.classify.malignancy import Malignancy
 
         conclusions["classify"] = Looks(Malignancy(share.classifier), stills=stills, threshold=shown)
+    for task, plugin in share.plugins.items():
+        from edge_us.classify.plugin import Assess
+
+        conclusions[task.name.lower().replace("_", " ")] = Looks(Assess(plugin), stills=stills, threshold=shown)
     if config.measure:
         from edge_us.describe.stage import Describe
         from edge_us.measure.stage import Measure

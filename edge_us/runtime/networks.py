@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from edge_us.capture.source import SourceKind
+from edge_us.classify.model import Task
 from edge_us.config import Fallback, Mode, RunConfig
 from edge_us.errors import EdgeUsError, ModelError
 from edge_us.finding import Exam
@@ -141,6 +142,13 @@ def model_name(config: RunConfig) -> str:
     return AXILLA_NAME
 
 
+def plugin_choices(config: RunConfig) -> tuple[tuple[Task, str], ...]:
+    """A site's own classifiers that the exam has a use for, as the configuration names them."""
+    if config.exam is Exam.AXILLA:
+        return ((Task.NODE, config.node_classifier),)
+    return ((Task.NODAL_RISK, config.nodal_risk),)
+
+
 def open_engine_for(config: RunConfig, sources: int = 1, waits: bool | None = None) -> Engine:
     """The networks that a configuration asks for.
 
@@ -150,6 +158,7 @@ def open_engine_for(config: RunConfig, sources: int = 1, waits: bool | None = No
     from edge_us.calibrate.score_calibration import calibrated
     from edge_us.capture.open import kind_of
     from edge_us.classify.choose import choose_classifier
+    from edge_us.classify.plugin import choose_plugin
     from edge_us.inference.detector import wanted_classes
     from edge_us.inference.model import load_model
     from edge_us.runtime.engine import open_engine
@@ -165,6 +174,7 @@ def open_engine_for(config: RunConfig, sources: int = 1, waits: bool | None = No
     return open_engine(
         model,
         choose_classifier(config.classifier, model, config.calibration),
+        [found for task, choice in plugin_choices(config) if (found := choose_plugin(choice, task)) is not None],
         backend=config.backend,
         precision=config.precision,
         threads=config.threads,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from edge_us.runtime.ledger import Ledger
 from edge_us.runtime.machine import peak_rss_mb
 
 if TYPE_CHECKING:
-    from edge_us.classify.model import ClassifierModel
+    from edge_us.classify.model import ClassifierModel, Task
     from edge_us.inference.backend import BackendInfo
     from edge_us.inference.model import Model
 
@@ -25,6 +26,7 @@ def build_report(
     mode: str,
     model: Model,
     classifier: ClassifierModel | None,
+    plugins: Mapping[Task, ClassifierModel],
     backend: BackendInfo,
     described: bool,
     exam: Exam,
@@ -52,6 +54,10 @@ def build_report(
         if classifier is None
         else {"name": classifier.name, "sha256": classifier.sha256, "temperature": classifier.temperature},
         "exam": exam.value,
+        "plugins": {
+            task.value: {"name": each.name, "sha256": each.sha256, "calibrated_by": each.calibrated_by}
+            for task, each in plugins.items()
+        },
         "descriptors": catalogue() if described else None,
         "nodes": criteria.catalogue() if described and exam is Exam.AXILLA else None,
         "backend": {"name": backend.name, "precision": backend.precision, "device": backend.device},

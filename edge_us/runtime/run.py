@@ -267,6 +267,7 @@ class Run:
             mode=mode.value,
             model=engine.model,
             classifier=engine.classifier,
+            plugins=engine.plugins,
             described=self.config.measure,
             exam=networks.exam,
             backend=engine.info,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_us.errors import PipelineError
-from edge_us.finding import SHOWING, AiState, Finding, FindingKind, FrameResult, Unknown, Value
+from edge_us.finding import SHOWING, AiState, Assessment, Finding, FindingKind, FrameResult, Unknown, Value
 from edge_us.frame import Frame
 from edge_us.measure.axes import Point
 from edge_us.overlay.picture import Picture
@@ -130,7 +130,20 @@ def _finding(found: Finding) -> dict[str, Any]:
     record["descriptors"] = _values(found.descriptors)
     if found.kind is FindingKind.NODE and found.node is not None:
         record["node"] = _reading(found.node, found.box)
+    for name, said in (("node_class", found.node_class), ("nodal_risk", found.nodal_risk)):
+        if said is not None:
+            record.update(_values({name: said}) if isinstance(said, Unknown) else {name: _assessment(said)})
     return record
+
+
+def _assessment(said: Assessment) -> dict[str, Any]:
+    return {
+        "classifier": said.name,
+        "probability": round(said.probability, 4),
+        "threshold": said.threshold,
+        "suspicious": None if said.hidden else said.is_suspicious,
+        "hidden": said.hidden or None,
+    }
 
 
 def _reading(node: Reading, box: tuple[float, float, float, float]) -> dict[str, Any]:
