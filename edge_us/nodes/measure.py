@@ -86,7 +86,7 @@ def measure_cortex(section: Section) -> Cortex | None:
     near = hila[int(np.argmin(np.hypot(hila[:, 0] - y[at], hila[:, 1] - x[at])))]
     ends = (_frame(section, float(x[at]), float(y[at])), _frame(section, float(near[1]), float(near[0])))
     node = np.argwhere(section.node > 0)
-    half = (node[:, 0].max() - node[:, 0].min() + 1) / 2
+    half = float(node[:, 0].max() - node[:, 0].min() + 1) / 2
     offset = abs(float(hila[:, 0].mean() - node[:, 0].mean())) / half
     return Cortex(thickest * section.step, usual * section.step, extent, offset, len(hila) / len(node), ends)
 
