@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from edge_us.inference.detector import Detector
     from edge_us.phantom.node import Node
     from edge_us.phantom.render import PhantomFrame
 
@@ -64,10 +65,16 @@ def make(number: int) -> tuple[Node, PhantomFrame]:
     return node, render_node(NodeStill(node, gain_db=float(rng.uniform(-GAIN_DB, GAIN_DB)), seed=number))
 
 
-def read(number: int, rough_px: float = 0.0) -> Read:
-    """Make a phantom node and read it once, from its own outline.
+def read(number: int, rough_px: float = 0.0, detector: Detector | None = None) -> Read:
+    """Make a phantom node and read it once.
 
-    ``rough_px`` is the standard deviation by which the outline is off, in long waves, as a network's is.
+    Parameters
+    ----------
+    number : int
+    rough_px : float
+        Standard deviation by which the node's own outline is off, in long waves, as a network's is.
+    detector : Detector, optional
+        Of nodes; the outline is then that of its best one. Where it finds none, nothing is read.
     """
     import numpy as np
 
@@ -82,7 +89,12 @@ def read(number: int, rough_px: float = 0.0) -> Read:
     frame = Frame(made.image, PixelFormat.GRAY8, width, height, 0, 0, 0, geometry=Geometry(made.region, unit, ""))
     contour = roughened(outline_of(made.masks[0]), rough_px, np.random.default_rng([number, 13]))
     (x1, y1), (x2, y2) = contour.min(axis=0).tolist(), contour.max(axis=0).tolist()
-    reading = conclude(*look(frame, Finding(FindingKind.NODE, (x1, y1, x2, y2), 1.0, contour)), scaled=True)
+    nodes = [Finding(FindingKind.NODE, (x1, y1, x2, y2), 1.0, contour)]
+    if detector is not None:
+        nodes = [each for each in detector.finish(detector.start(frame, None)) if each.kind is FindingKind.NODE]
+    if not nodes:
+        return Read(node, None, None, None, made.mm_per_px)
+    reading = conclude(*look(frame, nodes[0]), scaled=True)
     thick, said, hilum = (reading.values[name] for name in (CORTEX, "pattern", "hilum"))
     truth = node.thickest_mm
     return Read(
