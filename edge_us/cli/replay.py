@@ -42,7 +42,9 @@ def _replay(
     replay = Replay(bundle, backend, precision, source)
     verdict = judge(replay, _progress if sys.stderr.isatty() else None)
     if not bundle.is_whole:
-        typer.echo(f"warning: the run of {folder} was killed; what it had kept was replayed", err=True)
+        typer.echo(
+            f"warning: {folder} ends before its run did (killed, or no room left); what it holds was replayed", err=True
+        )
     limits = replay.tolerance
     how = f"{replay.reason}: box {limits.box_px:g} px, mask IoU {limits.mask_iou:g}, score {limits.score:g}"
     if html is not None:

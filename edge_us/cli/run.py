@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Protocol
@@ -147,7 +147,7 @@ def execute(config: RunConfig) -> dict[str, Any]:
         progress.clear()
         if running.report is not None:
             typer.echo(summary(running.report))
-            for warning in running.report["warnings"]:
+            for warning in warnings(running.report, running.failures):
                 typer.echo(f"warning: {warning}", err=True)
     for failure in running.failures:
         typer.echo(f"error: {failure.message}\nhint: {failure.hint}", err=True)
@@ -157,6 +157,12 @@ def execute(config: RunConfig) -> dict[str, Any]:
         raise typer.Exit(ExitCode.INTERRUPTED)
     assert running.report is not None
     return running.report
+
+
+def warnings(report: Mapping[str, Any], failures: Sequence[EdgeUsError]) -> list[str]:
+    """What a report warns of, without what is said as an error anyway."""
+    errors = {failure.message for failure in failures}
+    return [warning for warning in report["warnings"] if warning not in errors]
 
 
 class Stoppable(Protocol):

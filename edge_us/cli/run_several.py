@@ -46,14 +46,14 @@ def execute_several(configs: Sequence[RunConfig]) -> None:
 
 def _tell(several: Several) -> ExitCode:
     """Say how each run ended; the worst of it as an exit code."""
-    from edge_us.cli.run import summary
+    from edge_us.cli.run import summary, warnings
 
     code = ExitCode.OK
     for number, (running, report) in enumerate(zip(several.runs, several.reports(), strict=True)):
         name = f"{number + 1}"
         if report is not None:
             typer.echo(f"{name} {report['source']}: {summary(report)}")
-            for warning in report["warnings"]:
+            for warning in warnings(report, running.failures):
                 typer.echo(f"{name} warning: {warning}", err=True)
         errors = [*running.failures, *([several.errors[number]] if number in several.errors else [])]
         for error in errors:

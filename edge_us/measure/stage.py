@@ -64,6 +64,9 @@ class Measure:
             self._tracks = {each.track: tracks.get(each.track, _Track()) for each in findings if each.track is not None}
         return tuple(self._measure(frame, found, region) for found in findings)
 
+    def learn(self) -> None:
+        """Nothing is left to do: every frame is measured at once."""
+
     def _measure(self, frame: Frame, found: Finding, region: Rect | None) -> Finding:
         geometry = frame.geometry
         track = _Track() if self._stills or found.track is None else self._tracks[found.track]

@@ -80,16 +80,18 @@ def draw_outline(
     import numpy as np
 
     height, width = planes.y.shape
-    points = np.clip(polygon, 0, (width - 1, height - 1))
-    left, top = points.min(axis=0)
-    right, bottom = points.max(axis=0)
+    polygon = np.asarray(polygon, np.float32)
+    left, top, w, h = cv2.boundingRect(polygon)
+    if left < 0 or top < 0 or left + w > width or top + h > height:
+        polygon = np.clip(polygon, 0, np.array((width - 1, height - 1), np.float32))
+        left, top, w, h = cv2.boundingRect(polygon)
     margin = pen.gap + pen.strokes + pen.cross + 2
-    x, y = (int(left) - margin) & ~1, (int(top) - margin) & ~1
-    shape = ((int(bottom) + margin + 3 - y) & ~1, (int(right) + margin + 3 - x) & ~1)
+    x, y = (left - margin) & ~1, (top - margin) & ~1
+    shape = ((top + h + margin + 2 - y) & ~1, (left + w + margin + 2 - x) & ~1)
 
     lesion = np.zeros(shape, np.uint8)
-    fixed = np.rint((points - (x, y)) * (1 << _SHIFT)).astype(np.int32)
-    cv2.fillPoly(lesion, [fixed], 255, cv2.LINE_8, _SHIFT)
+    fixed = np.rint(polygon * (1 << _SHIFT)).astype(np.int32)
+    cv2.fillPoly(lesion, [fixed], 255, cv2.LINE_8, _SHIFT, (-x << _SHIFT, -y << _SHIFT))
     line = np.zeros(shape, np.uint8)
     for growth in range(pen.strokes):
         rim = _rim(lesion, pen.gap + growth)
@@ -119,7 +121,7 @@ def _rim(lesion: NDArray[np.uint8], growth: int) -> NDArray[np.int32] | None:
         reach = _SMOOTHING
         closed = cv2.copyMakeBorder(rim, reach, reach, 0, 0, cv2.BORDER_WRAP)
         rim = cv2.blur(closed, (1, 2 * reach + 1))[reach:-reach]
-    fixed: NDArray[np.int32] = np.rint(rim * (1 << _SHIFT)).astype(np.int32)
+    fixed: NDArray[np.int32] = (rim * (1 << _SHIFT)).astype(np.int32)
     return fixed
 
 

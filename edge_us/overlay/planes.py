@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _BACKING = 0.25
 """How much of the picture shines through behind text."""
+_HALO = 0.7
+"""How much of the picture's light is lost beside a line."""
 
 
 Bgr = tuple[int, int, int]
@@ -120,10 +122,10 @@ class Planes:
         black, _, _ = _codes(BLACK, self.colorimetry)
         luma = self.y[y : y + h, x : x + w]
         # halo: the picture loses 70 % of its light; line: it is replaced, by as much as `strength` says.
-        cv2.multiply(luma, cv2.convertScaleAbs(halo, alpha=-0.7, beta=255), dst=luma, scale=1 / 255)
+        rest = cv2.min(_rest(halo, _HALO), _rest(line, strength))
+        _blend(luma, line, rest, ink, strength)
         if black:
-            cv2.addWeighted(luma, 1, halo, 0.7 * black / 255, 0, dst=luma)
-        _blend(luma, line, _rest(line, strength), ink, strength)
+            cv2.addWeighted(luma, 1, cv2.subtract(halo, line), _HALO * black / 255, 0, dst=luma)
         size = (w // 2, h // 2)
         spared = cv2.resize(keep_out, size, interpolation=cv2.INTER_AREA)
         # Twice the mean coverage: a line of one pixel keeps its colour although chroma is shared by four.

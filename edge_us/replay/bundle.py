@@ -135,7 +135,7 @@ class Happening(str, Enum):
     SOURCE = "source"
     """live: the source changed to ``state`` at ``at_ns``."""
     END = "end"
-    """The run ended in order; without it, it was killed."""
+    """The run ended in order; without it, it was killed, or the bundle could not be written any more."""
 
 
 class EventLine(_Model):

@@ -29,6 +29,7 @@ from edge_us.replay.bundle import (
 )
 from edge_us.sinks.feed import BackPressure
 from edge_us.sinks.findings_file import FindingsFile
+from edge_us.sinks.lines import LineFile
 from edge_us.sinks.sink import Sees
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class BundleWriter:
             (folder / HEADER).write_text(header.model_dump_json(by_alias=True, indent=1) + "\n", encoding="utf-8")
             if calibration is not None:
                 shutil.copyfile(calibration, folder / CALIBRATION)
-            self._lines = (folder / LINES).open("wb", buffering=0)
+            self._lines = LineFile(folder / LINES)
         except OSError as error:
             raise self._failed(error) from None
         self._findings = FindingsFile(folder / FINDINGS)
@@ -80,6 +81,7 @@ class BundleWriter:
         self._part = 0
         self._layout: tuple[object, ...] = ()
         self._lost = 0
+        self._is_whole = True
 
     @property
     def dropped(self) -> int:
@@ -92,6 +94,7 @@ class BundleWriter:
 
     def write(self, frame: Frame, result: FrameResult, picture: Picture | None) -> None:
         """Keep one shown frame."""
+        self._is_whole = False  # until this frame is
         self._write_noted()
         if frame.geometry is not self._geometry and frame.geometry != self._geometry:
             self._geometry = frame.geometry
@@ -115,16 +118,18 @@ class BundleWriter:
             )
         )
         self._findings.write(frame, result, None)
+        self._is_whole = True
 
     def close(self) -> None:
-        """Finish all files; may be called more than once."""
+        """Finish all files; may be called more than once. What a failed write ended has no end in order."""
         if self._lines.closed:
             return
         try:
             if self._video is not None:
                 self._video.close()
-            self.note(Happening.END)
-            self._write_noted()
+            if self._is_whole:
+                self.note(Happening.END)
+                self._write_noted()
         finally:
             self._lines.close()
             self._findings.close()
@@ -153,7 +158,7 @@ class BundleWriter:
 
     def _line(self, line: BaseModel) -> None:
         try:
-            self._lines.write(line.model_dump_json(exclude_none=isinstance(line, EventLine)).encode() + b"\n")
+            self._lines.write(line.model_dump_json(exclude_none=isinstance(line, EventLine)).encode())
         except OSError as error:
             raise self._failed(error) from None
 

@@ -73,6 +73,10 @@ class Conclusion(Protocol):
         """
         ...
 
+    def learn(self) -> None:
+        """Do what the last frame gave occasion for, but its result need not wait for; else the next `apply` does it."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Begun:
@@ -131,6 +135,7 @@ class Analyser:
         self._conclusions = dict(conclusions or {})
         self._exam, self._model = exam, model
         self._own_stages_ns: dict[str, int] = {}
+        self._learnt_ns: dict[str, int] = {}
         self._finder: RegionFinder | None = None
         self._found: Rect | None = None
         self._size: tuple[int, int] | None = None
@@ -142,7 +147,7 @@ class Analyser:
 
     @property
     def stages_ns(self) -> Mapping[str, int]:
-        """Time that each stage took for the last frame."""
+        """Time that each stage took for the last frame; what it learnt before it, after the frame before, included."""
         return {**self._detector.stages_ns, **self._own_stages_ns}
 
     @property
@@ -184,10 +189,11 @@ class Analyser:
         before_ns = time.monotonic_ns()
         self._own_stages_ns = {"judge and track": before_ns - detected_ns}
         withheld = None if cause is None else cause.value
+        learnt_ns, self._learnt_ns = self._learnt_ns, {}
         for name, stage in self._conclusions.items():
             findings = stage.apply(frame, findings, region, withheld)
             after_ns = time.monotonic_ns()
-            self._own_stages_ns[name] = after_ns - before_ns
+            self._own_stages_ns[name] = after_ns - before_ns + learnt_ns.get(name, 0)
             before_ns = after_ns
         return FrameResult(
             frame_index=frame.index,
@@ -199,6 +205,13 @@ class Analyser:
             exam=self._exam,
             model=self._model,
         )
+
+    def learn(self) -> None:
+        """Do what the conclusions put off until the last result is out; else the next `finish` does it."""
+        for name, stage in self._conclusions.items():
+            before_ns = time.monotonic_ns()
+            stage.learn()
+            self._learnt_ns[name] = time.monotonic_ns() - before_ns
 
     def _interrupted(self, frame: Frame) -> bool:
         """Whether frames were missing before this one for so long that nothing follows from the last."""

@@ -125,25 +125,24 @@ class InferenceWorker:
                 if generation != self._generation:
                     return
                 self._begun_ns = time.monotonic_ns()
-            result: FrameResult | None = None
             failure = ""
             analyser = self._replaced(analyser)
             try:
                 result = analyser.analyse(frame)
+                if not self._deliver(generation, frame, result, analyser.stages_ns):
+                    return
+                analyser.learn()  # the result is out: nobody waits for this
             except Exception as error:  # whatever fails here must never take the live picture along
                 failure = f"{type(error).__name__}: {error}"
             with self._changed:
                 if generation != self._generation:
                     return
                 self._begun_ns = None
-                self._working = result is not None
-                self._failure = f"{failure}; restarting" if failure else ""
-                self._newest = result if result is not None else self._newest
-                self._done_index = frame.index
-                if result is not None:
-                    self._on_result(result, analyser.stages_ns)
-                self._changed.notify_all()
-            if result is None:
+                if failure:
+                    self._working, self._failure = False, f"{failure}; restarting"
+                    self._done_index = frame.index
+                    self._changed.notify_all()
+            if failure:
                 analyser = self._rebuild(generation, failure, hanging=False)
 
     def _replaced(self, analyser: Analyser) -> Analyser:
@@ -161,6 +160,17 @@ class InferenceWorker:
         finally:
             with self._changed:
                 self._working, self._begun_ns = True, time.monotonic_ns()
+
+    def _deliver(self, generation: int, frame: Frame, result: FrameResult, stages_ns: Mapping[str, int]) -> bool:
+        """Hand a result over; False where the thread was given up meanwhile."""
+        with self._changed:
+            if generation != self._generation:
+                return False
+            self._working, self._failure = True, ""
+            self._newest, self._done_index = result, frame.index
+            self._on_result(result, stages_ns)
+            self._changed.notify_all()
+            return True
 
     def _rebuild(self, generation: int, cause: str, *, hanging: bool) -> Analyser | None:
         """Another analyser, as soon as one can be had within the budget; None if there is none."""

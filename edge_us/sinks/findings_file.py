@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +12,7 @@ from edge_us.finding import SHOWING, AiState, Assessment, Finding, FindingKind, 
 from edge_us.frame import Frame
 from edge_us.measure.axes import Point
 from edge_us.overlay.picture import Picture
+from edge_us.sinks.lines import LineFile
 from edge_us.sinks.sink import Sees
 
 if TYPE_CHECKING:
@@ -60,10 +59,7 @@ def to_record(frame: Frame, result: FrameResult, *, deterministic: bool = False)
 
 
 class FindingsFile:
-    """JSON Lines. A killed process leaves whole lines, but for at most the last one, which then lacks its newline.
-
-    Each line is one write. The kernel looks for a kill between the pages of a write, so that only a line that crosses
-    a page can be torn, and nothing in user space can mend that.
+    """JSON Lines in a `LineFile`: whole lines, whatever happens, but for at most the last.
 
     Parameters
     ----------
@@ -86,20 +82,15 @@ class FindingsFile:
         self._path = path
         self._deterministic = deterministic
         try:
-            # Unbuffered: a line reaches the operating system in one write, and a full disk is noticed at once.
-            self._file = path.open("wb", buffering=0)
+            self._file = LineFile(path)
         except OSError as error:
             raise self._failed(error) from None
 
     def write(self, frame: Frame, result: FrameResult, picture: Picture | None) -> None:
         """Write the line of one shown frame."""
         record = to_record(frame, result, deterministic=self._deterministic)
-        line = json.dumps(record, separators=(",", ":"), allow_nan=False).encode() + b"\n"
         try:
-            written = self._file.write(line)
-            if written != len(line):  # the disk became full within the line: take the torn part back
-                self._file.truncate(self._file.seek(-(written or 0), os.SEEK_CUR))
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            self._file.write(json.dumps(record, separators=(",", ":"), allow_nan=False).encode())
         except OSError as error:
             raise self._failed(error) from None
 

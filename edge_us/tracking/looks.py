@@ -73,7 +73,8 @@ class Looks(Generic[Seen]):
     """Give findings an opinion; a `Conclusion` of the analyser.
 
     On stills each finding is looked at once. In a sequence one track at most is looked at in a frame, the one that has
-    waited longest, so that the cost is bounded.
+    waited longest, so that the cost is bounded; and only after the frame's result is out, so that nobody waits for it:
+    what a look says counts from the next frame on.
 
     Parameters
     ----------
@@ -89,6 +90,7 @@ class Looks(Generic[Seen]):
         self._stills = stills
         self._threshold = threshold
         self._tracks: dict[int, _Track[Seen]] = {}
+        self._due: tuple[Frame, Finding, Rect | None, _Track[Seen]] | None = None
         self._too_few = opinion.unknown(TOO_FEW)
         self._other = opinion.unknown(opinion.others)
 
@@ -96,6 +98,7 @@ class Looks(Generic[Seen]):
         self, frame: Frame, findings: Sequence[Finding], region: Rect | None, withheld: str | None
     ) -> tuple[Finding, ...]:
         """The findings with the opinion on each, or with the reason why there is none; see `Conclusion`."""
+        self.learn()
         if withheld is not None:
             # What was seen before still holds when the picture is live again: tracks are kept.
             value = self._opinion.unknown(f"not analysable: {withheld}")
@@ -108,8 +111,19 @@ class Looks(Generic[Seen]):
             for each in own
             if each.track is not None
         }
-        self._look(frame, own, region)
+        self._choose(frame, own, region)
         return tuple(self._with(found, self._tracked(found)) for found in findings)
+
+    def learn(self) -> None:
+        """Take the look that the last frame gave occasion for."""
+        if self._due is None:
+            return
+        frame, found, region, track = self._due
+        self._due = None
+        self._opinion.look(frame, found, region, track.seen)
+        track.looks += 1
+        if track.looks >= LEAST_LOOKS:
+            track.value = self._opinion.value(track.seen)
 
     def _with(self, found: Finding, value: Any) -> Finding:
         return replace(found, **{self._opinion.field: value})
@@ -123,22 +137,18 @@ class Looks(Generic[Seen]):
         self._opinion.look(frame, found, region, seen)
         return self._opinion.value(seen)
 
-    def _look(self, frame: Frame, findings: Sequence[Finding], region: Rect | None) -> None:
-        """Look at the track that is due and has waited longest."""
+    def _choose(self, frame: Frame, findings: Sequence[Finding], region: Rect | None) -> None:
+        """The next look is at the track that is due and has waited longest."""
         due = [
             (self._tracks[each.track].due_ns, each.track, each)
             for each in findings
             if each.track is not None and each.unseen == 0 and self._tracks[each.track].due_ns <= frame.pts_ns
         ]
-        if not due:
-            return
-        _, number, found = min(due, key=lambda each: each[:2])
-        track = self._tracks[number]
-        self._opinion.look(frame, found, region, track.seen)
-        track.looks += 1
-        track.due_ns = frame.pts_ns + LOOK_EVERY_NS
-        if track.looks >= LEAST_LOOKS:
-            track.value = self._opinion.value(track.seen)
+        if due:
+            _, number, found = min(due, key=lambda each: each[:2])
+            track = self._tracks[number]
+            track.due_ns = frame.pts_ns + LOOK_EVERY_NS
+            self._due = (frame, found, region, track)
 
     def _tracked(self, found: Finding) -> Any:
         if found.kind is not self._opinion.kind:

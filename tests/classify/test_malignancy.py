@@ -44,9 +44,24 @@ def stage(recorder: Any, *, stills: bool = False) -> Looks[Mean]:
 def test_a_probability_appears_after_enough_looks_and_is_that_of_their_mean() -> None:
     recorder = Recorder(2.0, -1.0, 0.5)
     watching = stage(recorder)
-    shown = [watching.apply(frame(n, LOOK_EVERY_NS), [LESION], None, None)[0].malignancy for n in range(LEAST_LOOKS)]
-    assert shown[:-1] == [Unknown("too few looks")] * (LEAST_LOOKS - 1)
+    numbers = range(LEAST_LOOKS + 1)
+    shown = [watching.apply(frame(n, LOOK_EVERY_NS), [LESION], None, None)[0].malignancy for n in numbers]
+    assert shown[:-1] == [Unknown("too few looks")] * LEAST_LOOKS
     assert shown[-1] == pytest.approx(recorder.probability(0.5))
+
+
+def test_nobody_waits_for_a_look_and_it_counts_from_the_next_frame_on() -> None:
+    recorder = Recorder(1.0)
+    watching = stage(recorder)
+    for number in range(LEAST_LOOKS):
+        (before,) = watching.apply(frame(number, LOOK_EVERY_NS), [LESION], None, None)
+        assert (len(recorder.boxes), before.malignancy) == (number, Unknown("too few looks"))
+        watching.learn()
+        watching.learn()
+        assert len(recorder.boxes) == number + 1
+    (after,) = watching.apply(replace(frame(0), pts_ns=2 * LOOK_EVERY_NS + 1), [LESION], None, None)
+    assert len(recorder.boxes) == LEAST_LOOKS
+    assert after.malignancy == pytest.approx(recorder.probability(1.0))
 
 
 def test_looks_come_at_a_low_cadence_however_fast_the_frames_are() -> None:
@@ -63,6 +78,7 @@ def test_one_track_at_most_is_looked_at_in_a_frame_and_all_get_their_turn() -> N
     lesions = [replace(LESION, track=n, box=(n, 10, 40, 40)) for n in range(1, 5)]
     for number in range(4):
         watching.apply(frame(number), lesions, None, None)
+        watching.learn()
         assert len(recorder.boxes) == number + 1
     assert sorted(box[0] for box in recorder.boxes) == [1, 2, 3, 4]
 

@@ -46,11 +46,12 @@ def frame(number: int, step_ns: int = 33_000_000) -> Frame:
 def test_words_appear_after_enough_looks_and_are_those_of_the_mean(looks: Numbers) -> None:
     looks.numbers = [{**NUMBERS, "height_to_width": value} for value in (0.8, 1.0, 0.6)]
     watching = Looks(Describe(), stills=False, threshold=0.5)
-    said = [watching.apply(frame(n, LOOK_EVERY_NS), [LESION], None, None)[0].descriptors for n in range(LEAST_LOOKS)]
-    assert said[0]["shape"] == said[1]["shape"] == Unknown("too few looks")
-    assert said[2]["orientation"] == "parallel"
-    assert said[2]["height_to_width"] == pytest.approx(0.8)
-    assert isinstance(said[2]["echo_pattern"], Unknown)
+    numbers = range(LEAST_LOOKS + 1)
+    *few, said = (watching.apply(frame(n, LOOK_EVERY_NS), [LESION], None, None)[0].descriptors for n in numbers)
+    assert [each["shape"] for each in few] == [Unknown("too few looks")] * LEAST_LOOKS
+    assert said["orientation"] == "parallel"
+    assert said["height_to_width"] == pytest.approx(0.8)
+    assert isinstance(said["echo_pattern"], Unknown)
 
 
 def test_looks_come_at_a_low_cadence_and_one_a_frame_at_most(looks: Numbers) -> None:

@@ -31,7 +31,10 @@ def read(number: int = FOCAL, looks: int = 3, *, scaled: bool = True) -> tuple[F
     stage = Looks(ReadNode(), stills=False, threshold=0.2)
     for index in range(looks):
         frame = replace(frame, index=index, pts_ns=index * 200_000_000)
-        (found,) = stage.apply(frame, [found], None, None)
+        stage.apply(frame, [found], None, None)
+        stage.learn()
+    frame = replace(frame, index=looks, pts_ns=frame.pts_ns + 33_000_000)
+    (found,) = stage.apply(frame, [found], None, None)
     return frame, found
 
 

@@ -74,8 +74,7 @@ def node(width: int, height: int, *, scaled: bool = True) -> tuple[Frame, FrameR
     finding = replace(found(contour_of(made.masks[0]), track=4, kind=FindingKind.NODE), unseen=0)
     stage = Looks(ReadNode(), stills=False, threshold=0.2)
     measure = Measure(stills=False)
-    read = (finding,)
-    for number in range(3):
+    for number in range(4):
         each = replace(frame, index=number, pts_ns=number * 200_000_000)
         read = stage.apply(each, measure.apply(each, [finding], None, None), None, None)
     return each, replace(shown(*read), exam=Exam.AXILLA)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -171,6 +171,53 @@ def test_a_hanging_inference_is_left_alone_and_another_takes_over() -> None:
     finally:
         worker.close()
     assert worker.restarts == {"hang": 1}
+
+
+class Learner:
+    """A conclusion that says nothing, and learns when it may, or fails at that."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
+        self.may = threading.Event()
+        self.learnt = 0
+
+    def apply(
+        self, frame: Frame, findings: Sequence[Finding], region: Rect | None, withheld: str | None
+    ) -> tuple[Finding, ...]:
+        return tuple(findings)
+
+    def learn(self) -> None:
+        self.may.wait(10)
+        if self.error is not None:
+            raise self.error
+        self.learnt += 1
+
+
+@pytest.mark.parametrize(
+    ("error", "may", "restarts"),
+    [(None, True, {}), (ValueError("NaN"), True, {"error": 1}), (None, False, {"hang": 1})],
+)
+def test_a_result_is_out_before_anything_is_learnt_from_it(
+    error: Exception | None, may: bool, restarts: dict[str, int]
+) -> None:
+    detector, learner = SlowDetector(), Learner(error)
+    first = Analyser(detector, None, RegionPolicy.FULL, conclusions={"learn": learner})
+    worker = InferenceWorker(
+        first, lambda _result, _stages: None, lambda *_: analyser(detector), RestartBudget(5), hang_s=0.3
+    )
+    try:
+        newest, failure = look(worker, 0)
+        assert newest is not None
+        assert (newest.frame_index, failure, learner.learnt) == (0, "", 0)
+        if may:
+            learner.may.set()
+        newest, failure = look(worker, 1)
+        assert newest is not None
+        assert (newest.frame_index, failure) == (1, "")
+    finally:
+        learner.may.set()
+        worker.close()
+    assert worker.restarts == restarts
 
 
 def test_networks_that_cannot_be_had_again_use_up_the_budget() -> None:
