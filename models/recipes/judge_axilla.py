@@ -83,7 +83,7 @@ def overlap(mask: NDArray[np.bool_], found: Finding) -> float:
     if len(found.contour) >= 3:
         cv2.fillPoly(own, [np.rint(found.contour).astype(np.int32)], 1)
     union = np.count_nonzero(mask | (own > 0))
-    return float(np.count_nonzero(mask & (own > 0))) / max(union, 1)
+    return float(np.count_nonzero(mask & (own > 0))) / max(int(union), 1)
 
 
 def judge(analyser: Analyser, each: Picture, index: int) -> tuple[tuple[Finding, ...], dict[FindingKind, int]]:
