@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from edge_us.errors import UsageError, one_line
+from edge_us.finding import Exam
 from edge_us.frame import Rect
 from edge_us.inference.backend import BackendName, Precision
 from edge_us.log import LogFormat
@@ -54,11 +55,24 @@ class RunConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     source: str = Field(min_length=1, description="File, folder or URI that the frames come from.")
+    exam: Exam = Field(
+        Exam.BREAST,
+        description="What is examined: breast looks for lesions alone, axilla for lymph nodes too; SIGUSR1 changes it "
+        "while running.",
+    )
     model: str = Field("default", description="Name of a shipped model, or the path of a YOLO segmentation ONNX.")
     classifier: str = Field(
         "auto",
         description="Benign / malignant network: auto takes the one that goes with the shipped model, off none; or a "
         "name or the path of an ONNX file.",
+    )
+    node_classifier: str = Field(
+        "off",
+        description="axilla: a site's own classifier of nodes, calibrated (ONNX); node-phantom only proves the way.",
+    )
+    nodal_risk: str = Field(
+        "off",
+        description="breast: a site's own classifier of a lesion's nodal risk, calibrated (ONNX); none is shipped.",
     )
     backend: BackendName = Field(BackendName.AUTO, description="Inference backend; auto picks what runs best here.")
     precision: Precision = Field(

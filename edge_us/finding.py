@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge_us.measure.axes import Axes
+    from edge_us.nodes.reading import Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +31,51 @@ def _nothing() -> Mapping[str, Value]:
     return MappingProxyType({})
 
 
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """What a site's own classifier says of a finding.
+
+    Attributes
+    ----------
+    name : str
+        Of the classifier.
+    probability, threshold : float
+        Calibrated, and from where on the site calls it suspicious.
+    hidden : str
+        Why it is not shown in the picture; empty where it is.
+    """
+
+    name: str
+    probability: float
+    threshold: float
+    hidden: str = ""
+
+    @property
+    def is_suspicious(self) -> bool:
+        """Whether the site's own threshold is met; never where nothing may be shown."""
+        return not self.hidden and self.probability >= self.threshold
+
+
 class FindingKind(str, Enum):
     """What kind of structure was found."""
 
     LESION = "lesion"
     NODE = "node"
+
+
+class Exam(str, Enum):
+    """What is examined, and with that what is looked for."""
+
+    BREAST = "breast"
+    """Lesions alone: nothing is ever called a node, since a cancer that is taken for one would be missed."""
+    AXILLA = "axilla"
+    """Lesions and lymph nodes."""
+
+
+LOOKED_FOR = {
+    Exam.BREAST: frozenset({FindingKind.LESION}),
+    Exam.AXILLA: frozenset({FindingKind.LESION, FindingKind.NODE}),
+}
 
 
 class SourceState(str, Enum):
@@ -90,6 +131,12 @@ class Finding:
         Named values; unknown ones as `Unknown` with the reason.
     axes : Axes or None
         Long and short axis of this contour, where the callipers stand; None where nothing is measured.
+    node : Reading or None
+        Cortex, hilum and criteria of a node; None where nodes are not read.
+    node_class : Assessment, Unknown or None
+        Of a node by a site's classifier; None where there is none.
+    nodal_risk : Assessment, Unknown or None
+        That nodes are affected, from the lesion, by a site's classifier; None where there is none.
     """
 
     kind: FindingKind
@@ -102,6 +149,9 @@ class Finding:
     measurements: Mapping[str, Value] = field(default_factory=_nothing)
     descriptors: Mapping[str, Value] = field(default_factory=_nothing)
     axes: Axes | None = None
+    node: Reading | None = None
+    node_class: Assessment | Unknown | None = None
+    nodal_risk: Assessment | Unknown | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,6 +177,10 @@ class FrameResult:
         Monotonic time at which the picture that carries this result was composed.
     mm_per_px : (float, float) or None
         Pixel size of the frame that was looked at; None if unknown.
+    exam : Exam or None
+        What was looked for; None where no frame was looked at.
+    model : str or None
+        sha256 of the network that looked; None where none did.
     """
 
     frame_index: int | None
@@ -137,6 +191,8 @@ class FrameResult:
     reason: str = ""
     shown_ns: int | None = None
     mm_per_px: tuple[float, float] | None = None
+    exam: Exam | None = None
+    model: str | None = None
 
     @property
     def age_ms(self) -> float | None:

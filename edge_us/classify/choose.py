@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from edge_us.calibrate.score_calibration import read_score_calibration
-from edge_us.classify.model import load_classifier
+from edge_us.classify.model import Task, load_classifier
+from edge_us.errors import ModelError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,12 +34,17 @@ def choose_classifier(choice: str, model: Model, calibration: Path | None = None
     Raises
     ------
     ModelError
-        Unknown name, missing or corrupt file.
+        Unknown name, missing or corrupt file, or of another task.
     """
     name = model.classifier if choice == AUTO else None if choice == OFF else choice
     if name is None:
         return None
     found = load_classifier(name)
+    if found.task is not Task.MALIGNANCY:
+        raise ModelError(
+            f"{found.path} is a classifier for {found.task.value}, not for malignancy",
+            "Give it as --node-classifier or --nodal-risk.",
+        )
     if calibration is not None:
         site = read_score_calibration(calibration)
         if site.malignancy_temperature is not None and site.classifier_sha256 == found.sha256:

@@ -14,12 +14,13 @@ import typer
 
 from edge_us.config import Analysable, Fallback, Mode, RunConfig, load_config
 from edge_us.errors import EdgeUsError, ExitCode
+from edge_us.finding import Exam
 from edge_us.inference.backend import BackendName, Precision
 from edge_us.log import LogFormat
 from edge_us.sinks.decklink import DeckLinkMode
 
 if TYPE_CHECKING:
-    pass
+    from edge_us.runtime.run import Run
 
 
 def _help(field: str) -> str:
@@ -32,8 +33,11 @@ def run_command(
         help=_help("source") + " Several run beside each other on one backend; outputs NAME.ext become NAME-1.ext, …",
         show_default=False,
     ),
+    exam: Exam | None = typer.Option(None, help=_help("exam")),
     model: str | None = typer.Option(None, help=_help("model")),
     classifier: str | None = typer.Option(None, help=_help("classifier")),
+    node_classifier: str | None = typer.Option(None, help=_help("node_classifier")),
+    nodal_risk: str | None = typer.Option(None, help=_help("nodal_risk")),
     backend: BackendName | None = typer.Option(None, help=_help("backend")),
     precision: Precision | None = typer.Option(None, help=_help("precision")),
     fallback: Fallback | None = typer.Option(None, help=_help("fallback")),
@@ -73,8 +77,11 @@ def run_command(
     """Outline, track and label lesions on a video, live source or folder of stills."""
     options: dict[str, Any] = {
         "source": source[0] if source else None,
+        "exam": exam,
         "model": model,
         "classifier": classifier,
+        "node_classifier": node_classifier,
+        "nodal_risk": nodal_risk,
         "backend": backend,
         "precision": precision,
         "fallback": fallback,
@@ -140,6 +147,7 @@ def execute(config: RunConfig) -> dict[str, Any]:
         for frame, _ in running:
             if not progress.started:
                 stop_on_signals(running)
+                change_exam_on_signal(running)
                 notifier.ready()
             progress.tick(frame.index + 1)
     finally:
@@ -189,6 +197,19 @@ def stop_on_signals(running: Stoppable) -> Callable[[], bool]:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
     return lambda: stopped
+
+
+def change_exam_on_signal(running: Run) -> None:
+    """From now on SIGUSR1 changes from the breast to the axilla, and back."""
+
+    def change(_number: int, _frame: FrameType | None) -> None:
+        other = Exam.BREAST if running.exams.wanted is Exam.AXILLA else Exam.AXILLA
+        try:
+            running.exams.change(other)
+        except EdgeUsError as error:  # the picture goes on
+            typer.echo(f"warning: the exam is still {running.exams.wanted.value}: {error.message}", err=True)
+
+    signal.signal(signal.SIGUSR1, change)
 
 
 def summary(report: dict[str, Any]) -> str:

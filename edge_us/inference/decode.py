@@ -44,7 +44,14 @@ class RawDetections:
     coefficients: Array
 
 
-def select(head: Array, layout: HeadLayout, classes: int, floor: float, nms_iou: float = NMS_IOU) -> RawDetections:
+def select(
+    head: Array,
+    layout: HeadLayout,
+    classes: int,
+    floor: float,
+    nms_iou: float = NMS_IOU,
+    wanted: tuple[int, ...] | None = None,
+) -> RawDetections:
     """Cut candidates by score, then suppress those that a better one of the same class overlaps.
 
     Parameters
@@ -58,6 +65,9 @@ def select(head: Array, layout: HeadLayout, classes: int, floor: float, nms_iou:
         Lowest score that is kept.
     nms_iou : float
         Overlap from which the weaker of two boxes goes.
+    wanted : tuple of int, optional
+        Classes that count; the raw head's scores of others are not looked at, so that what is also like one of them
+        keeps its score. Default all.
 
     Raises
     ------
@@ -67,16 +77,17 @@ def select(head: Array, layout: HeadLayout, classes: int, floor: float, nms_iou:
     if layout is HeadLayout.END2END:
         _check_numbers(head)
         rows = head[head[:, 4] >= floor]
+        if wanted is not None:
+            rows = rows[np.isin(rows[:, 5].astype(np.int64), wanted)]
         rows = rows[np.argsort(-rows[:, 4], kind="stable")]
         return RawDetections(rows[:, :4], rows[:, 4], rows[:, 5].astype(np.int64), rows[:, 6:])
-    best = head[4] if classes == 1 else head[4 : 4 + classes].max(axis=0)
+    kept_classes = np.arange(classes) if wanted is None else np.array(wanted)
+    best = head[4 + kept_classes[0]] if len(kept_classes) == 1 else head[4 + kept_classes].max(axis=0)
     _check_numbers(best)
     index = np.flatnonzero(best >= floor)
     index = index[np.argsort(-best[index], kind="stable")][:MAX_CANDIDATES]
     columns = head[:, index]
-    labels = (
-        np.zeros(len(index), np.int64) if classes == 1 else columns[4 : 4 + classes].argmax(axis=0).astype(np.int64)
-    )
+    labels = kept_classes[columns[4 + kept_classes].argmax(axis=0)].astype(np.int64)
     _check_numbers(columns)
     half = columns[2:4] / 2
     boxes = np.concatenate([columns[:2] - half, columns[:2] + half]).T

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from edge_us.calibrate.temperature import temper
 from edge_us.colour import to_bgr, to_gray
-from edge_us.finding import Finding, FindingKind
+from edge_us.errors import ModelError
+from edge_us.finding import LOOKED_FOR, Exam, Finding, FindingKind
 from edge_us.frame import Frame, Rect
 from edge_us.inference.decode import NMS_IOU, mask_contour, select
 from edge_us.inference.letterbox import PADDING, Letterbox
@@ -67,10 +68,20 @@ class Detector:
         Lowest score that is returned, after the model's temperature.
     nms_iou : float
         Overlap from which the weaker of two boxes goes.
+    exam : Exam
+        Classes that it does not look for count as nothing.
     """
 
-    def __init__(self, model: Model, lanes: Sequence[Lane], floor: float, nms_iou: float = NMS_IOU) -> None:
+    def __init__(
+        self,
+        model: Model,
+        lanes: Sequence[Lane],
+        floor: float,
+        nms_iou: float = NMS_IOU,
+        exam: Exam = Exam.BREAST,
+    ) -> None:
         self._model = model
+        self._wanted = wanted_classes(model, exam)
         # The network's own score that this comes from; decoding cuts there, before anything dear.
         self._floor = floor
         if model.score_temperature != 1:
@@ -125,7 +136,8 @@ class Detector:
     ) -> tuple[Finding, ...]:
         model = self._model
         prototypes = heads[model.prototype_output][0]
-        found = select(heads[1 - model.prototype_output][0], model.head, len(model.classes), self._floor, self._nms_iou)
+        head, count = heads[1 - model.prototype_output][0], len(model.classes)
+        found = select(head, model.head, count, self._floor, self._nms_iou, self._wanted)
         scores = found.scores
         if model.score_temperature != 1:
             scores = temper(scores, model.score_temperature).astype(np.float32)
@@ -135,7 +147,7 @@ class Detector:
         boxes = np.clip(boxes, 0, np.array([width, height, width, height], np.float32))
         return tuple(
             Finding(
-                kind=FindingKind.NODE if model.classes[label] == "node" else FindingKind.LESION,
+                kind=kind_of_class(model.classes[label]),
                 box=(float(box[0]), float(box[1]), float(box[2]), float(box[3])),
                 score=float(score),
                 contour=mask_contour(box, coefficients, prototypes, letterbox, size, self._least_logit),
@@ -143,3 +155,26 @@ class Detector:
             for box, score, label, coefficients in zip(boxes, scores, found.classes, found.coefficients, strict=True)
             if box[2] > box[0] and box[3] > box[1]
         )
+
+
+def kind_of_class(name: str) -> FindingKind:
+    """What a class of a network stands for; every class but ``node`` is a lesion."""
+    return FindingKind.NODE if name == FindingKind.NODE.value else FindingKind.LESION
+
+
+def wanted_classes(model: Model, exam: Exam) -> tuple[int, ...]:
+    """The classes of a network that an exam looks for.
+
+    Raises
+    ------
+    ModelError
+        It has none of what the exam is about.
+    """
+    kinds = [kind_of_class(name) for name in model.classes]
+    needed = FindingKind.NODE if exam is Exam.AXILLA else FindingKind.LESION
+    if needed not in kinds:
+        raise ModelError(
+            f"the model {model.name} has no class for a {needed.value}, which the exam {exam.value} looks for",
+            "Give a model with a class named `node` for --exam axilla, and one with any other class for the breast.",
+        )
+    return tuple(number for number, kind in enumerate(kinds) if kind in LOOKED_FOR[exam])

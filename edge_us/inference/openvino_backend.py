@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from edge_us.errors import ModelError, one_line
 from edge_us.inference.backend import ONE_AT_A_TIME, BackendInfo, Concurrency, Lane, Precision
+from edge_us.inference.signal_stack import keeping_signal_stack
 
 if TYPE_CHECKING:
     from edge_us.inference.backend import Network
@@ -58,8 +59,9 @@ class OpenVinoBackend:
         if threads is not None:
             config["INFERENCE_NUM_THREADS"] = str(threads)
         try:
-            graph = _with_uint8_input(ov, ov.Core().read_model(str(model.path)), model)
-            self._compiled = ov.Core().compile_model(graph, "CPU", config)
+            with keeping_signal_stack():
+                graph = _with_uint8_input(ov, ov.Core().read_model(str(model.path)), model)
+                self._compiled = ov.Core().compile_model(graph, "CPU", config)
             self.lanes = [_OpenVinoLane(self._compiled) for _ in range(concurrency.lanes)]
         except Exception as error:  # RuntimeError mostly, and what names that are not UTF-8 raise
             raise ModelError(

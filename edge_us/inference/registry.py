@@ -13,6 +13,8 @@ from edge_us.errors import ModelError
 from edge_us.resources import data_root
 
 DEFAULT_NAME = "default"
+AXILLA_NAME = "axilla"
+"""Stands for the first model of the manifest that finds nodes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class Entry:
     mask_threshold: float
     classifier: str | None
     int8: Quantised | None = None
+    finds_nodes: bool = False
 
     def quantised(self) -> Entry:
         """The entry with its quantised file; itself where it has none."""
@@ -83,9 +86,11 @@ def find_classifier(name: str) -> ClassifierEntry | None:
 
 
 def find_entry(name: str) -> Entry | None:
-    """The manifest's entry of that name (``default`` for the default), or None."""
+    """The manifest's entry of that name (``default`` for the default, ``axilla`` for nodes), or None."""
     for entry in list_models():
         if name == entry.name or (name == DEFAULT_NAME and entry.is_default):
+            return entry
+        if name == AXILLA_NAME and entry.finds_nodes:
             return entry
     return None
 
@@ -189,6 +194,7 @@ def _entry(name: str, table: dict[str, Any], folder: Path, default: str) -> Entr
         mask_threshold=float(table.get("mask_threshold", 0.5)),
         classifier=table.get("classifier"),
         int8=None if int8 is None else Quantised(folder / int8["file"], int8["sha256"]),
+        finds_nodes="node" in table["classes"],
     )
 
 

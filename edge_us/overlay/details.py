@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from edge_us.finding import Finding, Unknown
 from edge_us.frame import Rect
 from edge_us.overlay.labels import overlap
+from edge_us.overlay.node import node_lines, reading_of
 from edge_us.overlay.text import line_height, line_width, text_mask
 
 if TYPE_CHECKING:
@@ -61,6 +62,9 @@ def detail_lines(found: Finding) -> Lines:
     else:
         size = values.get("long_axis_mm")
         lines.append(f"size: {size.reason if isinstance(size, Unknown) else 'not measured'}")
+    reading = reading_of(found)
+    if reading is not None:
+        return (*lines, *node_lines(reading))
     lines.append(f"height/width {_number(found, 'height_to_width', '.2f')}")
     reasons = [value.reason for value in found.descriptors.values() if isinstance(value, Unknown)]
     uncertain: list[str] = []

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 
-from edge_us.finding import SHOWING, AiState, FrameResult, SourceState
+from edge_us.finding import SHOWING, AiState, Exam, FrameResult, SourceState
 from edge_us.overlay.picture import Hud
 from edge_us.overlay.text import line_height, line_width, shorten, wrap
 
@@ -64,11 +64,12 @@ def status_rows(result: FrameResult) -> tuple[Status, ...]:
 
 
 def number_texts(result: FrameResult, hud: Hud) -> tuple[str, ...]:
-    """The AI's being on, then the numbers, the most important first; unknown ones as a dash."""
+    """The AI's being on, an exam other than the breast, then the numbers by importance; unknown ones as a dash."""
     fps = "-" if hud.fps is None else f"{hud.fps:.0f}" if hud.fps >= 9.95 else f"{hud.fps:.1f}"
     age = result.age_ms if result.ai_state in SHOWING else None
     return (
         *(("AI ON",) if result.ai_state is AiState.ON else ()),
+        *(("AXILLA",) if result.exam is Exam.AXILLA else ()),
         f"{fps} fps",
         "age -" if age is None else f"age {max(0.0, age):.0f} ms",
         f"dropped {hud.dropped}",

@@ -10,6 +10,7 @@ from edge_us.frame import Colorimetry, Frame, Rect
 from edge_us.overlay.details import MOST_SHARE, block_mask, chosen, detail_lines, place_block
 from edge_us.overlay.hud import Layout, Severity, hud_rows, layout_for, may_draw
 from edge_us.overlay.labels import place_label
+from edge_us.overlay.node import assessed, draw_inside, node_words, reading_of
 from edge_us.overlay.outline import Pen, draw_outline, polygon_of
 from edge_us.overlay.picture import Hud, Picture
 from edge_us.overlay.planes import WHITE, Planes
@@ -64,7 +65,7 @@ class Overlay:
         layout = layout_for(picture.width, picture.height)
         findings = result.findings if may_draw(result) else ()
         # HUD and notice come after the contours: nothing may cover the notice.
-        self._draw_outlines(planes, findings)
+        self._draw_outlines(planes, findings, frame.pts_ns)
         area = self._write_hud(planes, layout, result, hud)
         taken = [_around(finding.box, Pen.of(picture.width, picture.height).reach) for finding in findings]
         taken += self._write_details(planes, layout, area, findings, taken)
@@ -115,13 +116,14 @@ class Overlay:
         return Rect(0, top, width, max(0, bottom - top))
 
     @staticmethod
-    def _draw_outlines(planes: Planes, findings: tuple[Finding, ...]) -> None:
-        """Draw contours, and callipers where something is measured."""
+    def _draw_outlines(planes: Planes, findings: tuple[Finding, ...], now_ns: int) -> None:
+        """Draw contours, callipers where something is measured, and the inside of nodes."""
         height, width = planes.y.shape
         pen = Pen.of(width, height)
         for finding in findings:
             polygon = polygon_of(finding.contour, finding.box)
             draw_outline(planes, polygon, finding.axes, pen, _KIND_COLOURS[finding.kind], finding.unseen > 0)
+            draw_inside(planes, finding, now_ns, _KIND_COLOURS[finding.kind])
 
     def _write_details(
         self, planes: Planes, layout: Layout, area: Rect, findings: tuple[Finding, ...], taken: list[Rect]
@@ -167,17 +169,21 @@ class Overlay:
 
 def label_text(finding: Finding) -> str:
     """Label such as ``#3 0.87``, ``node #4 0.71``; with a scale ``#3 0.87  12.3 x 8.1 mm``; with a classifier's
-    probability ``#3 0.87  malignancy 0.31``."""
+    probability ``#3 0.87  malignancy 0.31``; of a node that was read ``node #4 0.71  cortex 4.2 mm  2 of 5
+    criteria``."""
     parts = [] if finding.kind is FindingKind.LESION else [finding.kind.value]
     if finding.track is not None:
         parts.append(f"#{finding.track}")
     parts.append(f"{finding.score:.2f}")
+    reading = reading_of(finding)
+    if reading is not None:
+        return " ".join((*parts, node_words(reading), *assessed(finding.node_class, "classifier")))
     long, short = (finding.measurements.get(name) for name in ("long_axis_mm", "short_axis_mm"))
     if isinstance(long, float) and isinstance(short, float):
         parts.append(f" {long:.1f} x {short:.1f} mm")
     if isinstance(finding.malignancy, float):
         parts.append(f" malignancy {finding.malignancy:.2f}")
-    return " ".join(parts)
+    return " ".join((*parts, *assessed(finding.nodal_risk, "nodal risk")))
 
 
 def _around(box: tuple[float, float, float, float], reach: int) -> Rect:

@@ -6,7 +6,7 @@ application, depth and zoom, and below it numbers that run all the time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -95,7 +95,7 @@ def make_cart(width: int, height: int, seed: int) -> CartLayout:
     )
 
 
-def show(state: CartState, gray: NDArray[np.uint8], masks: list[NDArray[np.bool_]], beams: Beams) -> Shown:
+def show(state: CartState, gray: NDArray[np.uint8], masks: Sequence[NDArray[np.bool_]], beams: Beams) -> Shown:
     """What of a scan a setting shows: all of it, its middle magnified, or half the size beside a still one."""
     import cv2
 
@@ -222,8 +222,8 @@ def render_cart(spec: PhantomSpec) -> Iterator[PhantomFrame]:
         position = reach * float(np.sin(2 * np.pi * moment / SWEEP_FRAMES)) * 0.25
         elevation = 0.9 * float(np.sin(2 * np.pi * moment / ELEVATION_FRAMES))
         beams = probes[state.depth_mm]
-        gray, masks = scan(beams, tissue, position, elevation, True, moment)
-        shown = show(state, gray, masks, beams)
+        scanned = scan(beams, tissue, position, elevation, True, moment)
+        shown = show(state, scanned.image, scanned.masks, beams)
         screen = compose_cart(layout, state, shown, index)
         full = []
         for mask in shown.masks:

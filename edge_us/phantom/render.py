@@ -36,7 +36,7 @@ class PhantomFrame:
     ----------
     image : ndarray of uint8, shape (height, width) or, for screens, (height, width, 3) BGR
     masks : tuple of ndarray of bool, each (height, width)
-        Every lesion that is in the picture, in the order of the spec.
+        Every lesion that is in the picture, then every node, in the order of the spec.
     region : Rect
         Tight bounding rectangle of the ultrasound image.
     mm_per_px : float
@@ -46,6 +46,8 @@ class PhantomFrame:
     masks: tuple[NDArray[np.bool_], ...]
     region: Rect
     mm_per_px: float
+    hila: tuple[NDArray[np.bool_], ...] = ()
+    """For each mask the hilum within; empty for lesions, and for nodes without one."""
 
 
 def render(spec: PhantomSpec) -> Iterator[PhantomFrame]:
@@ -59,38 +61,36 @@ def render(spec: PhantomSpec) -> Iterator[PhantomFrame]:
     width, height = (layout.image.width, layout.image.height) if layout else (spec.width, spec.height)
     beams = make_beams(spec.probe, spec.imaging_depth_mm, width, height)
     rng = np.random.default_rng(spec.seed)
-    tissue = make_tissue(rng, spec.lesions, beams.half_width_mm, spec.imaging_depth_mm)
-    reach = sweep_reach_mm(len(spec.lesions), beams.half_width_mm)
+    tissue = make_tissue(rng, spec.lesions, beams.half_width_mm, spec.imaging_depth_mm, nodes=spec.nodes)
+    reach = sweep_reach_mm(len(spec.lesions) + len(spec.nodes), beams.half_width_mm)
     for index in range(spec.frames):
         # A frozen picture keeps showing the moment at which it was frozen.
         moment = spec.freeze[0] if spec.freeze[0] <= index < spec.freeze[1] else index
         position = -reach * float(np.cos(2 * np.pi * moment / SWEEP_FRAMES))
         elevation = 0.9 * float(np.sin(2 * np.pi * moment / ELEVATION_FRAMES))
         contact = not spec.no_contact[0] <= moment < spec.no_contact[1]
-        gray, masks = scan(beams, tissue, position, elevation, contact, moment)
-        yield _frame(gray, masks, beams, layout, index)
+        yield _frame(scan(beams, tissue, position, elevation, contact, moment), beams, layout, index)
 
 
-def _frame(
-    gray: NDArray[np.uint8], masks: list[NDArray[np.bool_]], beams: Beams, layout: Layout | None, index: int
-) -> PhantomFrame:
+def _frame(scanned: PhantomFrame, beams: Beams, layout: Layout | None, index: int) -> PhantomFrame:
     if layout is None:
-        return PhantomFrame(gray, tuple(masks), beams.region, beams.mm_per_px)
-    screen = compose(layout, gray, beams, index)
-    place = layout.image
-    full = []
-    for mask in masks:
+        return scanned
+    screen = compose(layout, scanned.image, beams, index)
+    place, inner = layout.image, beams.region
+
+    def on_screen(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
         big = np.zeros(screen.shape[:2], bool)
         big[place.y : place.y + place.height, place.x : place.x + place.width] = mask
-        full.append(big)
-    inner = beams.region
+        return big
+
+    masks, hila = (tuple(on_screen(mask) for mask in each) for each in (scanned.masks, scanned.hila))
     region = Rect(inner.x + place.x, inner.y + place.y, inner.width, inner.height)
-    return PhantomFrame(screen, tuple(full), region, beams.mm_per_px)
+    return PhantomFrame(screen, masks, region, beams.mm_per_px, hila)
 
 
 def scan(
     beams: Beams, tissue: Tissue, position_mm: float, elevation: float, contact: bool, moment: int
-) -> tuple[NDArray[np.uint8], list[NDArray[np.bool_]]]:
+) -> PhantomFrame:
     """Image the tissue under a probe at ``position_mm``; without contact only reverberations remain."""
     import cv2
 
@@ -113,34 +113,40 @@ def scan(
     echo += _receiver_noise(beams, tissue, moment)
     polar = log_compress(envelope(echo) / np.float32(np.sqrt(2)), DYNAMIC_RANGE_DB)
     gray = cv2.remap(polar, beams.map_x, beams.map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
-    masks = lesion_masks(beams, tissue.lesions, columns, rows) if contact and tissue.lesions.any() else []
-    return np.asarray(gray, np.uint8), masks
+    masks: dict[int, NDArray[np.bool_]] = {}
+    hila: dict[int, NDArray[np.bool_]] = {}
+    if contact and tissue.lesions.any():
+        masks = label_masks(beams, tissue.lesions, columns, rows)
+        hila = label_masks(beams, tissue.hila, columns, rows)
+    empty = np.zeros(gray.shape, bool)
+    within = tuple(hila.get(number, empty) for number in masks)
+    return PhantomFrame(np.asarray(gray, np.uint8), tuple(masks.values()), beams.region, beams.mm_per_px, within)
 
 
-def lesion_masks(
-    beams: Beams, lesions: NDArray[np.uint8], columns: NDArray[np.float32], rows: NDArray[np.float32]
-) -> list[NDArray[np.bool_]]:
-    """Where in the picture the lesions of a slab lie.
+def label_masks(
+    beams: Beams, labels: NDArray[np.uint8], columns: NDArray[np.float32], rows: NDArray[np.float32]
+) -> dict[int, NDArray[np.bool_]]:
+    """Where in the picture the numbered structures of a slab lie; those outside of it are left out.
 
     Parameters
     ----------
     beams : Beams
-    lesions : ndarray of uint8, shape (rows, columns) of the slab
+    labels : ndarray of uint8, shape (rows, columns) of the slab
         As in `Tissue`.
     columns, rows : ndarray of float32, shape (samples, beams)
         Where in the slab the probe's samples lie.
     """
     import cv2
 
-    masks: list[NDArray[np.bool_]] = []
-    labels = cv2.remap(lesions, columns, rows, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT)
-    for number in range(1, int(lesions.max()) + 1):
-        one = np.asarray(labels == number, np.float32)
+    masks: dict[int, NDArray[np.bool_]] = {}
+    seen = np.asarray(cv2.remap(labels, columns, rows, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT))
+    for number in range(1, int(labels.max()) + 1):
+        one = np.asarray(seen == number, np.float32)
         if one.any():
             inside = cv2.remap(one, beams.map_x, beams.map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
             mask = np.asarray(inside) > 0.5
             if mask.any():
-                masks.append(mask)
+                masks[number] = mask
     return masks
 
 

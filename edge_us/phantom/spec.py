@@ -10,6 +10,7 @@ from typing import TypeVar
 from urllib.parse import parse_qsl, unquote
 
 from edge_us.errors import UsageError
+from edge_us.nodes.pattern import NodePattern
 from edge_us.phantom.cart_state import SYNTAX, Script, check_script, parse_script
 
 SCHEME = "phantom:"
@@ -65,6 +66,8 @@ class PhantomSpec:
         Frames ``[first, last)`` in which the picture is frozen, or the probe is in the air.
     cart : tuple of (int, CartState)
         What is set on the screen of a cart that says depth and zoom, from which frame on; empty for no such screen.
+    nodes : tuple of NodePattern
+        Lymph nodes, met after the lesions; with any the tissue is that of an axilla.
     """
 
     probe: Probe = Probe.LINEAR
@@ -79,6 +82,7 @@ class PhantomSpec:
     freeze: tuple[int, int] = (0, 0)
     no_contact: tuple[int, int] = (0, 0)
     cart: Script = ()
+    nodes: tuple[NodePattern, ...] = ()
 
     def __post_init__(self) -> None:
         for name, value in (("width", self.width), ("height", self.height)):
@@ -101,8 +105,8 @@ class PhantomSpec:
             raise _bad("seed", str(self.seed), "0 to 4294967295")
         if self.depth_mm != 0.0 and not 20.0 <= self.depth_mm <= 150.0:
             raise _bad("depth", str(self.depth_mm), "20 to 150 mm, or 0 for the probe's usual depth")
-        if len(self.lesions) > 8:
-            raise _bad("lesion", ",".join(self.lesions), "at most 8 lesions")
+        if len(self.lesions) + len(self.nodes) > 8:
+            raise _bad("lesion", ",".join(self.lesions), "at most 8 lesions and nodes")
 
     @property
     def imaging_depth_mm(self) -> float:
@@ -201,6 +205,16 @@ def _cart(key: str, value: str) -> Script:
         raise _bad(key, value, SYNTAX) from None
 
 
+NODE_WORDS = {each.name.lower(): each for each in NodePattern}
+
+
+def _nodes(key: str, value: str) -> tuple[NodePattern, ...]:
+    try:
+        return tuple(NODE_WORDS[part] for part in value.split(","))
+    except KeyError:
+        raise _bad(key, value, f"one or more of {', '.join(NODE_WORDS)}, separated by commas") from None
+
+
 _int, _float = _number(int, "a whole number"), _number(float, "a number")
 _SPEC_KEYS: dict[str, tuple[str, Callable[[str, str], object]]] = {
     "probe": ("probe", _probe),
@@ -213,6 +227,7 @@ _SPEC_KEYS: dict[str, tuple[str, Callable[[str, str], object]]] = {
     "freeze": ("freeze", _span),
     "no_contact": ("no_contact", _span),
     "cart": ("cart", _cart),
+    "node": ("nodes", _nodes),
 }
 URI_KEYS = ("size", *_SPEC_KEYS, "live", "loop")
 """Every key that ``phantom:?key=value&...`` takes."""

@@ -1,4 +1,4 @@
-"""`render_still`: one picture of one lesion that is placed and made as told, for tests of measures and descriptors."""
+"""`render_still`: one picture of lesions and nodes that are placed and made as told, for tests of what is concluded."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from edge_us.frame import Fan, Geometry
 from edge_us.phantom.lesion import Look, Pose
+from edge_us.phantom.node import Node
 from edge_us.phantom.probe import fan_of, make_beams
 from edge_us.phantom.render import PhantomFrame, scan
 from edge_us.phantom.spec import Probe
@@ -52,11 +53,47 @@ class StillSpec:
 
 def render_still(spec: StillSpec) -> PhantomFrame:
     """Synthesise the picture; the same spec gives the same bytes."""
+    return _render(spec, ((spec.look, spec.pose),), 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStill:
+    """One node under the middle of a probe.
+
+    Attributes
+    ----------
+    node : Node
+        Its centre's x is counted from the middle of the probe, z from the skin, in mm.
+    probe : Probe
+    depth_mm : float
+        Imaging depth.
+    width, height : int
+        Picture size in px.
+    gain_db : float
+        By which the whole picture is brighter.
+    seed : int
+    """
+
+    node: Node
+    probe: Probe = Probe.LINEAR
+    depth_mm: float = 40.0
+    width: int = 640
+    height: int = 480
+    gain_db: float = 0.0
+    seed: int = 1
+
+
+def render_node(spec: NodeStill) -> PhantomFrame:
+    """Synthesise the picture of a node, with the masks of node and hilum; the same spec gives the same bytes."""
+    return _render(spec, (spec.node,), spec.gain_db)
+
+
+def _render(spec: StillSpec | NodeStill, placed: tuple[tuple[Look, Pose] | Node, ...], gain_db: float) -> PhantomFrame:
     beams = make_beams(spec.probe, spec.depth_mm, spec.width, spec.height)
     rng = np.random.default_rng(spec.seed)
-    tissue = make_tissue(rng, (), beams.half_width_mm, spec.depth_mm, ((spec.look, spec.pose),))
-    gray, masks = scan(beams, tissue, 0.0, 0.0, True, 0)
-    return PhantomFrame(gray, tuple(masks), beams.region, beams.mm_per_px)
+    tissue = make_tissue(rng, (), beams.half_width_mm, spec.depth_mm, placed)
+    tissue.level_db[...] += np.float32(gain_db)
+    return scan(beams, tissue, 0.0, 0.0, True, 0)
 
 
 def ellipse_mask(spec: StillSpec, mm_per_px: tuple[float, float]) -> NDArray[np.bool_]:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_us.nodes.pattern import NodePattern
 from edge_us.phantom.field import GRID_MM, Field, interfaces, smooth_field
 from edge_us.phantom.lesion import LOOKS, Look, Pose, draw_pose, grow
+from edge_us.phantom.node import Node, draw_node, grow_node
 from edge_us.phantom.spec import LesionKind
 from edge_us.phantom.speckle import scatterers
 
@@ -29,7 +31,9 @@ class Tissue:
     noise : ndarray of float32, shape (rows, columns, 4)
         Two independent complex scatterer fields; mixing them moves the scan plane in elevation.
     lesions : ndarray of uint8, shape (rows, columns)
-        1 for the first lesion, 2 for the second, …; 0 elsewhere.
+        1 for the first lesion, 2 for the second, …; 0 elsewhere. Nodes count on after the lesions.
+    hila : ndarray of uint8, shape (rows, columns)
+        The node's number in its hilum; 0 elsewhere.
     x0_mm : float
     """
 
@@ -37,6 +41,7 @@ class Tissue:
     excess_db_mm: Field
     noise: Field
     lesions: NDArray[np.uint8]
+    hila: NDArray[np.uint8]
     x0_mm: float
 
 
@@ -45,28 +50,38 @@ def make_tissue(
     kinds: tuple[LesionKind, ...],
     half_width_mm: float,
     depth_mm: float,
-    placed: tuple[tuple[Look, Pose], ...] | None = None,
+    placed: tuple[tuple[Look, Pose] | Node, ...] | None = None,
+    nodes: tuple[NodePattern, ...] = (),
 ) -> Tissue:
     """Build a slab that reaches ``half_width_mm`` to either side of the path of the probe's centre.
 
-    With ``placed`` the probe stands still over x = 0, and these lesions lie where they are told to.
+    With ``placed`` the probe stands still over x = 0, and these lesions and nodes lie where they are told to. Where
+    there are nodes it is an axilla: fat on muscle, without glandular tissue.
     """
     margin = half_width_mm + 2
-    reach = sweep_reach_mm(len(kinds), half_width_mm) if placed is None else 0.0
+    reach = sweep_reach_mm(len(kinds) + len(nodes), half_width_mm) if placed is None else 0.0
+    axilla = bool(nodes) or any(isinstance(each, Node) for each in placed or ())
     rows = int(depth_mm / GRID_MM) + 40
     columns = int(2 * (reach + margin) / GRID_MM)
     x0 = -(reach + margin)
     x = (x0 + np.arange(columns, dtype=np.float32) * np.float32(GRID_MM))[None, :]
     z = (np.arange(rows, dtype=np.float32) * np.float32(GRID_MM))[:, None]
-    level, excess = _layers(rng, x, z, depth_mm)
-    lesions = np.zeros((rows, columns), np.uint8)
+    level, excess = _layers(rng, x, z, depth_mm, axilla=axilla)
+    lesions, hila = np.zeros((2, rows, columns), np.uint8)
     for number, kind in enumerate(kinds):
-        center_x = (number - (len(kinds) - 1) / 2) * LESION_SPACING_MM
+        center_x = (number - (len(kinds) + len(nodes) - 1) / 2) * LESION_SPACING_MM
         pose = draw_pose(rng, LOOKS[kind], center_x, depth_mm)
         grow(rng, LOOKS[kind], pose, number + 1, depth_mm, x, z, level, excess, lesions)
-    for number, (look, pose) in enumerate(placed or (), start=len(kinds) + 1):
-        grow(rng, look, pose, number, depth_mm, x, z, level, excess, lesions)
-    return Tissue(level, excess, scatterers(rng, (rows, columns), looks=2), lesions, x0)
+    for number, pattern in enumerate(nodes, start=len(kinds)):
+        center_x = (number - (len(kinds) + len(nodes) - 1) / 2) * LESION_SPACING_MM
+        node = draw_node(rng, pattern, center_x, depth_mm)
+        grow_node(rng, node, number + 1, x, z, level, excess, lesions, hila)
+    for number, each in enumerate(placed or (), start=len(kinds) + len(nodes) + 1):
+        if isinstance(each, Node):
+            grow_node(rng, each, number, x, z, level, excess, lesions, hila)
+        else:
+            grow(rng, *each, number, depth_mm, x, z, level, excess, lesions)
+    return Tissue(level, excess, scatterers(rng, (rows, columns), looks=2), lesions, hila, x0)
 
 
 def sweep_reach_mm(lesions: int, half_width_mm: float) -> float:
@@ -74,8 +89,13 @@ def sweep_reach_mm(lesions: int, half_width_mm: float) -> float:
     return half_width_mm + LARGEST_SEMI_AXIS_MM + max(lesions - 1, 0) * LESION_SPACING_MM / 2
 
 
-def _layers(rng: np.random.Generator, x: Field, z: Field, depth_mm: float) -> tuple[Field, Field]:
-    """Skin, fat lobules between Cooper's ligaments, glandular tissue, retromammary fat, muscle, chest wall."""
+def _layers(
+    rng: np.random.Generator, x: Field, z: Field, depth_mm: float, *, axilla: bool = False
+) -> tuple[Field, Field]:
+    """Skin, fat lobules between Cooper's ligaments, glandular tissue, retromammary fat, muscle, chest wall.
+
+    In the axilla there is fat where the gland would be.
+    """
     shape = (z.size, x.size)
     scale = depth_mm / 40.0
 
@@ -107,7 +127,7 @@ def _layers(rng: np.random.Generator, x: Field, z: Field, depth_mm: float) -> tu
 
     level = np.broadcast_to(-23.0 + fine, shape).astype(np.float32).copy()
     excess = np.full(shape, 0.02, np.float32)
-    ragged = fat + 0.35 * scale * noise(3.0, 1.5)
+    ragged = gland if axilla else fat + 0.35 * scale * noise(3.0, 1.5)
     for start, soft_mm, layer_db, loss in (
         (skin, 0.2, fat_db, -0.04),
         (ragged, 0.5, gland_db, 0.03),

@@ -85,6 +85,7 @@ class Header(_Model):
     config: dict[str, Any] = Field(description="Every option that results depend on.")
     model: NetworkId
     classifier: NetworkId | None
+    plugins: dict[str, NetworkId] = Field(default_factory=dict, description="A site's own classifiers, by their task.")
     backend: BackendId
     libraries: dict[str, str] = Field(description="Versions of what computed and decoded.")
     original: Original | None = Field(description="Null where the bundle holds the frames itself.")

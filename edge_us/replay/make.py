@@ -57,6 +57,7 @@ def open_bundle(
         config=_options(config, preset),
         model=NetworkId(name=engine.model.name, sha256=engine.model.sha256),
         classifier=None if classifier is None else NetworkId(name=classifier.name, sha256=classifier.sha256),
+        plugins={task.value: NetworkId(name=one.name, sha256=one.sha256) for task, one in engine.plugins.items()},
         backend=BackendId(name=engine.info.name, precision=engine.info.precision, device=engine.info.device),
         libraries=libraries(engine.info.name),
         original=Original(source=config.source, sha256=hash_of_source(config.source)) if by_hash else None,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edge_us.classify.model import Task
 from edge_us.config import Mode, RunConfig
 from edge_us.errors import InputError, UsageError
 from edge_us.finding import FrameResult
@@ -240,10 +241,14 @@ def _check_networks(engine: Engine, header: Header) -> None:
             _told(None if classifier is None else NetworkId(name=classifier.name, sha256=classifier.sha256)),
         ),
     }
-    for role, (then, now) in both.items():
-        if then != now:
+    for task in sorted({*header.plugins, *(each.value for each in engine.plugins)}):
+        own = engine.plugins.get(Task(task))
+        now = None if own is None else NetworkId(name=own.name, sha256=own.sha256)
+        both[f"classifier for {task}"] = (_told(header.plugins.get(task)), _told(now))
+    for role, (before, after) in both.items():
+        if before != after:
             raise InputError(
-                f"the {role} of the bundle is {then}, not {now}",
+                f"the {role} of the bundle is {before}, not {after}",
                 "Put the network of then in its place: `edge-us models list`.",
             )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 
-from edge_us.finding import AiState, Finding, FrameResult, SourceState
+from edge_us.finding import AiState, Exam, Finding, FrameResult, SourceState
 from edge_us.frame import Frame, Rect
 
 if TYPE_CHECKING:
@@ -110,7 +110,11 @@ class Analyser:
         Says which pictures are not analysable; None takes all of them.
     conclusions : mapping of str to Conclusion
         Stages that conclude something from the tracked findings, in their order, by the name that their time is
-        reported under: malignancy, measurements, descriptors.
+        reported under: malignancy, measurements, descriptors, nodes.
+    exam : Exam
+        What the detector looks for.
+    model : str or None
+        sha256 of the detector's network.
     """
 
     def __init__(
@@ -121,6 +125,8 @@ class Analyser:
         given: Rect | None = None,
         judge: Judge | None = None,
         conclusions: Mapping[str, Conclusion] | None = None,
+        exam: Exam = Exam.BREAST,
+        model: str | None = None,
     ) -> None:
         self._detector = detector
         self._tracker = tracker
@@ -128,6 +134,7 @@ class Analyser:
         self._given = given
         self._judge = judge
         self._conclusions = dict(conclusions or {})
+        self._exam, self._model = exam, model
         self._own_stages_ns: dict[str, int] = {}
         self._learnt_ns: dict[str, int] = {}
         self._finder: RegionFinder | None = None
@@ -202,6 +209,8 @@ class Analyser:
             findings=findings,
             reason="" if cause is None else cause.value,
             mm_per_px=frame.geometry.mm_per_px,
+            exam=self._exam,
+            model=self._model,
         )
 
     def learn(self) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from edge_us.capture.uri import without_credentials
 from edge_us.config import Analysable, Mode, RunConfig, parse_region
 from edge_us.errors import UsageError
+from edge_us.finding import Exam
 from edge_us.frame import Rect
 from edge_us.runtime.analyser import Analyser, Conclusion, FrameDetector, RegionPolicy
 from edge_us.runtime.outputs import Outputs
@@ -107,13 +108,22 @@ def build_analyser(
         from edge_us.classify.malignancy import Malignancy
 
         conclusions["classify"] = Looks(Malignancy(share.classifier), stills=stills, threshold=shown)
+    for task, plugin in share.plugins.items():
+        from edge_us.classify.plugin import Assess
+
+        conclusions[task.name.lower().replace("_", " ")] = Looks(Assess(plugin), stills=stills, threshold=shown)
     if config.measure:
         from edge_us.describe.stage import Describe
         from edge_us.measure.stage import Measure
 
         conclusions["measure"] = Measure(stills=stills)
         conclusions["describe"] = Looks(Describe(), stills=stills, threshold=shown)
-    return Analyser(detector or Detector(share.model, share.lanes, floor), tracker, policy, given, judge, conclusions)
+        if config.exam is Exam.AXILLA:
+            from edge_us.nodes.stage import ReadNode
+
+            conclusions["nodes"] = Looks(ReadNode(), stills=stills, threshold=shown)
+    detector = detector or Detector(share.model, share.lanes, floor, exam=config.exam)
+    return Analyser(detector, tracker, policy, given, judge, conclusions, config.exam, share.model.sha256)
 
 
 def read_preset_of(config: RunConfig) -> Preset | None:
@@ -138,8 +148,8 @@ def build_redactor(config: RunConfig, info: SourceInfo, preset: Preset | None) -
     )
 
 
-def build_outputs(config: RunConfig, fps: float, mode: Mode, model: str, bundle: BundleWriter | None = None) -> Outputs:
-    """All sinks that the configuration asks for, opened; ``bundle`` is one more, ``model`` the network's sha256."""
+def build_outputs(config: RunConfig, fps: float, mode: Mode, bundle: BundleWriter | None = None) -> Outputs:
+    """All sinks that the configuration asks for, opened; ``bundle`` is one more."""
     sinks: list[Sink] = [] if bundle is None else [bundle]
     try:
         if config.record is not None:
@@ -151,7 +161,7 @@ def build_outputs(config: RunConfig, fps: float, mode: Mode, model: str, bundle:
         if config.findings is not None:
             from edge_us.sinks.findings_file import FindingsFile
 
-            sinks.append(FindingsFile(config.findings, deterministic=config.deterministic, model=model))
+            sinks.append(FindingsFile(config.findings, deterministic=config.deterministic))
         if config.display:
             from edge_us.sinks.display import Display
 

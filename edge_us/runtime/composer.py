@@ -53,6 +53,10 @@ class Composer:
         self._recent = RecentFps()
         self._fps: float | None = None
 
+    def runs_on(self, model: str) -> None:
+        """Another network looks from now on."""
+        self._model = model
+
     def show(self, captured: Captured, result: FrameResult) -> None:
         """Give every sink its picture of one captured frame."""
         frame, ledger = captured.frame, self._ledger

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from edge_us.classify.classifier import Classifier
-from edge_us.classify.model import ClassifierModel
+from edge_us.classify.model import ClassifierModel, Task
 from edge_us.errors import ModelError, one_line
 from edge_us.inference.backend import Backend, BackendName, Concurrency, Lane, Precision
 
@@ -29,40 +29,49 @@ class Share:
     model: Model
     lanes: Sequence[Lane]
     classifier: Classifier | None
+    plugins: Mapping[Task, Classifier] = field(default_factory=dict)
 
 
 class Engine:
-    """Detector and classifier, compiled and warm; opened with `open_engine`.
+    """Detector and classifiers, compiled and warm; opened with `open_engine`.
 
     Attributes
     ----------
     model : Model
     info : BackendInfo
         Of the detector.
-    classifier : ClassifierModel or None
+    classifiers : mapping of Task to ClassifierModel
     """
 
     def __init__(
-        self, model: Model, detector: Backend, classifier: ClassifierModel | None, second: Backend | None, sources: int
+        self, model: Model, detector: Backend, classifiers: Mapping[Task, tuple[ClassifierModel, Backend]], sources: int
     ) -> None:
         self.model = model
         self.info: BackendInfo = detector.info
-        self.classifier = classifier
-        self._detector, self._second, self._sources = detector, second, sources
+        self.classifiers = {task: found for task, (found, _) in classifiers.items()}
+        self._detector, self._others, self._sources = detector, classifiers, sources
+
+    @property
+    def classifier(self) -> ClassifierModel | None:
+        """Benign / malignant."""
+        return self.classifiers.get(Task.MALIGNANCY)
+
+    @property
+    def plugins(self) -> Mapping[Task, ClassifierModel]:
+        """A site's own classifiers."""
+        return {task: found for task, found in self.classifiers.items() if task is not Task.MALIGNANCY}
 
     def share(self, number: int = 0) -> Share:
         """The share of one of the sources, counted from 0."""
         lanes = self._detector.lanes[number :: self._sources]
-        classifier = None
-        if self.classifier is not None and self._second is not None:
-            classifier = Classifier(self.classifier, self._second.lanes[number])
-        return Share(self.model, lanes, classifier)
+        own = {task: Classifier(found, backend.lanes[number]) for task, (found, backend) in self._others.items()}
+        return Share(self.model, lanes, own.pop(Task.MALIGNANCY, None), own)
 
     def close(self) -> None:
         """Release the networks; may be called more than once."""
         self._detector.close()
-        if self._second is not None:
-            self._second.close()
+        for _, backend in self._others.values():
+            backend.close()
 
 
 def divide(cores: int, *, waits: bool, sources: int = 1) -> Concurrency:
@@ -91,6 +100,7 @@ def divide(cores: int, *, waits: bool, sources: int = 1) -> Concurrency:
 def open_engine(
     model: Model,
     classifier: ClassifierModel | None = None,
+    plugins: Sequence[ClassifierModel] = (),
     *,
     backend: BackendName = BackendName.AUTO,
     precision: Precision = Precision.AUTO,
@@ -105,6 +115,8 @@ def open_engine(
     model : Model
     classifier : ClassifierModel, optional
         See `classify.choose.choose_classifier`.
+    plugins : sequence of ClassifierModel
+        A site's own, see `classify.plugin.choose_plugin`.
     backend, precision, threads
         As for a run.
     waits, sources
@@ -121,17 +133,18 @@ def open_engine(
     with ExitStack() as stack:
         detector = stack.enter_context(closing(open_backend(model, backend, precision, threads, concurrency)))
         warm_up(model, detector)
-        second = None
-        if classifier is not None:
+        others: dict[Task, tuple[ClassifierModel, Backend]] = {}
+        for each in (*filter(None, (classifier,)), *plugins):
             # A crop is small work that comes now and then: beside other streams it gets one thread.
             few = threads if waits else 1
-            # These belong to the detector's file; the classifier has a file and a precision of its own.
+            # These belong to the detector's file; a classifier has a file and a precision of its own.
             own = Precision.AUTO if precision in (Precision.INT8, Precision.FP16) else precision
-            second = open_backend(classifier, backend, own, few, Concurrency(lanes=sources))
+            second = open_backend(each, backend, own, few, Concurrency(lanes=sources))
             stack.enter_context(closing(second))
-            warm_up(classifier, second)
+            warm_up(each, second)
+            others[each.task] = (each, second)
         stack.pop_all()
-        return Engine(model, detector, classifier, second, sources)
+        return Engine(model, detector, others, sources)
 
 
 def _cores() -> int:

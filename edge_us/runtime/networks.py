@@ -6,9 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from edge_us.capture.source import SourceKind
+from edge_us.classify.model import Task
 from edge_us.config import Fallback, Mode, RunConfig
-from edge_us.errors import EdgeUsError
+from edge_us.errors import EdgeUsError, ModelError
+from edge_us.finding import Exam
 from edge_us.inference.backend import BackendName, Precision
+from edge_us.inference.registry import AXILLA_NAME, DEFAULT_NAME, find_entry
 from edge_us.runtime.build import build_analyser
 
 if TYPE_CHECKING:
@@ -65,6 +68,27 @@ class Networks:
         share = self.engine.share(self._number)
         return build_analyser(self._config, share, kind, share.model.threshold, preset=self._preset)
 
+    @property
+    def exam(self) -> Exam:
+        """What the present engine looks for."""
+        return self._config.exam
+
+    def change_exam(self, exam: Exam, kind: SourceKind) -> Analyser:
+        """Open the engine of another exam, and only then leave the present one; the analyser has seen nothing yet.
+
+        Raises
+        ------
+        EdgeUsError
+            No engine can be opened: everything stays as it was.
+        """
+        config = self._config.model_copy(update={"exam": exam})
+        before, after = self._own, open_engine_for(config)
+        self._config, self._number = config, 0
+        self._own = self._engine = after
+        if before is not None:
+            before.close()
+        return self.analyser(kind)
+
     def renew(self, cause: str, *, hanging: bool, attempt: int) -> None:
         """Open another engine instead of the one that failed.
 
@@ -112,6 +136,28 @@ class Networks:
             self._own.close()
 
 
+def model_name(config: RunConfig) -> str:
+    """The model that a configuration means: the default one is another for each exam.
+
+    Raises
+    ------
+    ModelError
+        No shipped model finds nodes.
+    """
+    if config.model != DEFAULT_NAME or config.exam is Exam.BREAST:
+        return config.model
+    if find_entry(AXILLA_NAME) is None:
+        raise ModelError("no shipped model finds nodes", "Give one with a class named `node`: --model FILE.onnx.")
+    return AXILLA_NAME
+
+
+def plugin_choices(config: RunConfig) -> tuple[tuple[Task, str], ...]:
+    """A site's own classifiers that the exam has a use for, as the configuration names them."""
+    if config.exam is Exam.AXILLA:
+        return ((Task.NODE, config.node_classifier),)
+    return ((Task.NODAL_RISK, config.nodal_risk),)
+
+
 def open_engine_for(config: RunConfig, sources: int = 1, waits: bool | None = None) -> Engine:
     """The networks that a configuration asks for.
 
@@ -121,6 +167,8 @@ def open_engine_for(config: RunConfig, sources: int = 1, waits: bool | None = No
     from edge_us.calibrate.score_calibration import calibrated
     from edge_us.capture.open import kind_of
     from edge_us.classify.choose import choose_classifier
+    from edge_us.classify.plugin import choose_plugin
+    from edge_us.inference.detector import wanted_classes
     from edge_us.inference.model import load_model
     from edge_us.runtime.engine import open_engine
     from edge_us.runtime.probing import check_networks
@@ -130,7 +178,8 @@ def open_engine_for(config: RunConfig, sources: int = 1, waits: bool | None = No
 
         build_missing(config)
     check_networks(config)
-    model = calibrated(load_model(config.model, config.precision), config.calibration)
+    model = calibrated(load_model(model_name(config), config.precision), config.calibration)
+    wanted_classes(model, config.exam)
     if config.min_score is not None:
         model = replace(model, threshold=config.min_score)
     if waits is None:
@@ -138,6 +187,7 @@ def open_engine_for(config: RunConfig, sources: int = 1, waits: bool | None = No
     return open_engine(
         model,
         choose_classifier(config.classifier, model, config.calibration),
+        [found for task, choice in plugin_choices(config) if (found := choose_plugin(choice, task)) is not None],
         backend=config.backend,
         precision=config.precision,
         threads=config.threads,

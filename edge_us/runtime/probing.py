@@ -44,5 +44,6 @@ def check_networks(config: RunConfig) -> None:
     if not config.probe:
         return
     check_model(config.model, backend=config.backend, precision=config.precision)
-    if config.classifier not in (AUTO, OFF):
-        check_model(config.classifier, is_classifier=True, backend=config.backend, precision=config.precision)
+    for choice in (config.classifier, config.node_classifier, config.nodal_risk):
+        if choice not in (AUTO, OFF):
+            check_model(choice, is_classifier=True, backend=config.backend, precision=config.precision)

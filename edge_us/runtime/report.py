@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_us.errors import PipelineError
+from edge_us.finding import Exam
 from edge_us.runtime.ledger import Ledger
 from edge_us.runtime.machine import peak_rss_mb
 
 if TYPE_CHECKING:
-    from edge_us.classify.model import ClassifierModel
+    from edge_us.classify.model import ClassifierModel, Task
     from edge_us.inference.backend import BackendInfo
     from edge_us.inference.model import Model
     from edge_us.scale.watch import ScaleWatch
@@ -25,8 +27,10 @@ def build_report(
     mode: str,
     model: Model,
     classifier: ClassifierModel | None,
+    plugins: Mapping[Task, ClassifierModel],
     backend: BackendInfo,
     described: bool,
+    exam: Exam,
     region: str,
     scale: ScaleWatch,
     ledger: Ledger,
@@ -35,6 +39,7 @@ def build_report(
 ) -> dict[str, Any]:
     """Put together what a run says of itself; every value was measured or is None."""
     from edge_us.describe.describe import catalogue
+    from edge_us.nodes import criteria
 
     fps = ledger.fps
     return {
@@ -50,7 +55,13 @@ def build_report(
         "classifier": None
         if classifier is None
         else {"name": classifier.name, "sha256": classifier.sha256, "temperature": classifier.temperature},
+        "exam": exam.value,
+        "plugins": {
+            task.value: {"name": each.name, "sha256": each.sha256, "calibrated_by": each.calibrated_by}
+            for task, each in plugins.items()
+        },
         "descriptors": catalogue() if described else None,
+        "nodes": criteria.catalogue() if described and exam is Exam.AXILLA else None,
         "backend": {"name": backend.name, "precision": backend.precision, "device": backend.device},
         "region": region,
         "scale": {"frames": scale.known, "lost": scale.lost, "reason": scale.reason or None},

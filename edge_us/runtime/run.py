@@ -19,6 +19,7 @@ from edge_us.frame import Frame
 from edge_us.replay.bundle import Happening
 from edge_us.runtime.analyser import Analyser, Begun
 from edge_us.runtime.composer import Captured, Composer
+from edge_us.runtime.exams import ExamSwitch
 from edge_us.runtime.ledger import Ledger
 from edge_us.runtime.machine import cpu_ns
 from edge_us.runtime.metrics import serving
@@ -67,6 +68,8 @@ class Run:
         Whether `stop` was called.
     status : Status
         Where the run stands; may be read from any thread.
+    exams : ExamSwitch
+        What is examined; ``exams.change(Exam.AXILLA)`` changes it.
     """
 
     def __init__(
@@ -83,6 +86,7 @@ class Run:
         self.report: dict[str, Any] | None = None
         self.failures: list[EdgeUsError] = []
         self.stopped = False
+        self.exams = ExamSwitch(config)
         self._ledger = ledger or Ledger()
         self.status = Status(without_credentials(config.source), self._ledger)
         self._beat = beat
@@ -128,8 +132,7 @@ class Run:
 
                 whole = redactor.keeps_all
                 self._bundle = open_bundle(config, source.info, networks.engine, mode, whole=whole, preset=preset)
-            fps, sha256 = source.info.fps or DEFAULT_FPS, networks.engine.model.sha256
-            self._outputs = build_outputs(config, fps, mode, sha256, self._bundle)
+            self._outputs = build_outputs(config, source.info.fps or DEFAULT_FPS, mode, self._bundle)
             self._composer = Composer(self._outputs, self._ledger, networks.engine.model.name)
             before_ns = cpu_ns()
             self.status.source_is(source.state)
@@ -144,6 +147,14 @@ class Run:
         """End after the frame in hand, with every file whole; may be called from a signal handler."""
         self.stopped = True
 
+    def _change_exam(self, networks: Networks, kind: SourceKind) -> Analyser:
+        """Go on with the exam that is wanted, if it can be had."""
+        self._analyser = self.exams.apply(networks, kind) or self._analyser
+        info, name = networks.engine.info, networks.engine.model.name
+        self.status.runs_on(name, info.name, info.precision)
+        self._composer.runs_on(name)
+        return self._analyser
+
     def _done(self) -> bool:
         return self.stopped or self._ledger.shown == self.config.max_frames
 
@@ -156,6 +167,10 @@ class Run:
         begun: deque[tuple[Captured, Begun]] = deque()
         try:
             for frame in source:
+                if self.exams.wanted is not networks.exam:
+                    while begun:
+                        yield self._finish_and_show(*begun.popleft(), analyser)
+                    analyser = self._change_exam(networks, source.info.kind)
                 captured = self._capture(frame, redactor)
                 begun.append((captured, _inferring(frame.index, partial(analyser.begin, captured.frame))))
                 if len(begun) == analyser.lanes:
@@ -221,6 +236,8 @@ class Run:
                     continue
                 last = captured = self._capture(frame, redactor)
                 frame = captured.frame
+                if self.exams.wanted is not networks.exam:
+                    worker.replace(partial(self._change_exam, networks, kind))
                 worker.offer(frame)
                 newest, failure = worker.newest(frame.index, frame.captured_ns + int(wait_ms * 1e6))
                 failure = captured.withheld or failure
@@ -258,7 +275,9 @@ class Run:
             mode=mode.value,
             model=engine.model,
             classifier=engine.classifier,
+            plugins=engine.plugins,
             described=self.config.measure,
+            exam=networks.exam,
             backend=engine.info,
             region=self._analyser.region_note,
             scale=self._scale,

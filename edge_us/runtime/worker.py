@@ -60,6 +60,7 @@ class InferenceWorker:
         self._begun_ns: int | None = None
         self._working = True
         self._generation = 0
+        self._next: Callable[[], Analyser] | None = None
         self.restarts: dict[str, int] = {}
         """How often the networks were built anew, by cause."""
         self._thread = self._start(analyser, "")
@@ -67,6 +68,14 @@ class InferenceWorker:
     def offer(self, frame: Frame) -> None:
         """Hand over a frame; never blocks. An older frame that was not begun yet is passed over."""
         self._slot.put(frame)
+
+    def replace(self, build: Callable[[], Analyser]) -> None:
+        """Go on with another analyser, built in the worker's thread before the next frame; never blocks.
+
+        Where building fails, the present one goes on.
+        """
+        with self._changed:
+            self._next = build
 
     def newest(self, index: int, deadline_ns: int) -> tuple[FrameResult | None, str]:
         """Return the newest result and the reason of a failure (empty if none).
@@ -117,6 +126,7 @@ class InferenceWorker:
                     return
                 self._begun_ns = time.monotonic_ns()
             failure = ""
+            analyser = self._replaced(analyser)
             try:
                 result = analyser.analyse(frame)
                 if not self._deliver(generation, frame, result, analyser.stages_ns):
@@ -134,6 +144,22 @@ class InferenceWorker:
                     self._changed.notify_all()
             if failure:
                 analyser = self._rebuild(generation, failure, hanging=False)
+
+    def _replaced(self, analyser: Analyser) -> Analyser:
+        """The analyser that somebody asked for, or the present one."""
+        with self._changed:
+            build, self._next = self._next, None
+            if build is None:
+                return analyser
+            # Nobody waits for a frame while networks are built, and building is no hanging.
+            self._working, self._begun_ns = False, None
+        try:
+            return build()
+        except Exception:  # whoever asked was told by `build`
+            return analyser
+        finally:
+            with self._changed:
+                self._working, self._begun_ns = True, time.monotonic_ns()
 
     def _deliver(self, generation: int, frame: Frame, result: FrameResult, stages_ns: Mapping[str, int]) -> bool:
         """Hand a result over; False where the thread was given up meanwhile."""

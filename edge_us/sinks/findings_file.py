@@ -5,24 +5,25 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edge_us.errors import PipelineError
-from edge_us.finding import SHOWING, AiState, Finding, FrameResult, Unknown, Value
+from edge_us.finding import SHOWING, AiState, Assessment, Finding, FindingKind, FrameResult, Unknown, Value
 from edge_us.frame import Frame
 from edge_us.measure.axes import Point
 from edge_us.overlay.picture import Picture
 from edge_us.sinks.lines import LineFile
 from edge_us.sinks.sink import Sees
 
+if TYPE_CHECKING:
+    from edge_us.nodes.reading import Reading
+
 SCHEMA = "edge-us/findings/1"
 PIXEL_DIGITS = 2
 """Coordinates are written to a hundredth of a pixel: finer than any mask."""
 
 
-def to_record(
-    frame: Frame, result: FrameResult, *, deterministic: bool = False, model: str | None = None
-) -> dict[str, Any]:
+def to_record(frame: Frame, result: FrameResult, *, deterministic: bool = False) -> dict[str, Any]:
     """The JSON object of one shown frame.
 
     Parameters
@@ -32,8 +33,6 @@ def to_record(
         As it was shown on this frame.
     deterministic : bool
         Write an age of 0, the only value that differs between two runs over the same frames.
-    model : str, optional
-        sha256 of the network's file.
     """
     age_ms = result.age_ms
     if age_ms is not None:
@@ -47,8 +46,10 @@ def to_record(
         "source_state": result.source_state.value,
         "ai_state": result.ai_state.value,
     }
-    if model is not None:
-        record["model"] = model
+    if result.model is not None:
+        record["model"] = result.model
+    if result.exam is not None:
+        record["exam"] = result.exam.value
     if result.ai_state is not AiState.ON:
         record["ai_reason"] = result.reason or "no reason given"
     record["result_frame"] = result.frame_index
@@ -64,7 +65,7 @@ class FindingsFile:
     ----------
     path : Path
         Overwritten.
-    deterministic, model
+    deterministic
         See `to_record`.
 
     Raises
@@ -77,9 +78,8 @@ class FindingsFile:
     sees = Sees.RESULT
     dropped = 0
 
-    def __init__(self, path: Path, *, deterministic: bool = False, model: str | None = None) -> None:
+    def __init__(self, path: Path, *, deterministic: bool = False) -> None:
         self._path = path
-        self._model = model
         self._deterministic = deterministic
         try:
             self._file = LineFile(path)
@@ -88,7 +88,7 @@ class FindingsFile:
 
     def write(self, frame: Frame, result: FrameResult, picture: Picture | None) -> None:
         """Write the line of one shown frame."""
-        record = to_record(frame, result, deterministic=self._deterministic, model=self._model)
+        record = to_record(frame, result, deterministic=self._deterministic)
         try:
             self._file.write(json.dumps(record, separators=(",", ":"), allow_nan=False).encode())
         except OSError as error:
@@ -119,6 +119,43 @@ def _finding(found: Finding) -> dict[str, Any]:
         record["callipers"] = {"long": _segment(found.axes.long), "short": _segment(found.axes.short)}
     record["measurements"] = _values(found.measurements)
     record["descriptors"] = _values(found.descriptors)
+    if found.kind is FindingKind.NODE and found.node is not None:
+        record["node"] = _reading(found.node, found.box)
+    for name, said in (("node_class", found.node_class), ("nodal_risk", found.nodal_risk)):
+        if said is not None:
+            record.update(_values({name: said}) if isinstance(said, Unknown) else {name: _assessment(said)})
+    return record
+
+
+def _assessment(said: Assessment) -> dict[str, Any]:
+    return {
+        "classifier": said.name,
+        "probability": round(said.probability, 4),
+        "threshold": said.threshold,
+        "suspicious": None if said.hidden else said.is_suspicious,
+        "hidden": said.hidden or None,
+    }
+
+
+def _reading(node: Reading, box: tuple[float, float, float, float]) -> dict[str, Any]:
+    record = _values(node.values)
+    record["criteria"] = [
+        {
+            "name": each.criterion.name,
+            "met": each.met,
+            "number": each.criterion.number,
+            "threshold": each.criterion.threshold,
+            "counts": each.criterion.counts,
+            "source": each.criterion.source,
+        }
+        for each in node.criteria
+    ]
+    record["criteria_met"] = node.summary or None
+    record["hilum_outline"], record["thickest"] = None, None
+    if node.sketch is not None:
+        outline, ends = (each.astype("float64").round(PIXEL_DIGITS).tolist() for each in node.sketch.placed(box))
+        record["hilum_outline"], record["thickest"] = outline, ends
+        record["seen_pts_ns"] = node.sketch.pts_ns
     return record
 
 

@@ -1,17 +1,28 @@
 """Golden pictures: whoever changes the overlay looks at the result once, then `EDGE_US_UPDATE_GOLDEN=1 pytest`."""
 
+import math
 import os
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from edge_us.finding import AiState, Finding, FindingKind, FrameResult, SourceState, Unknown, Value
-from edge_us.frame import Frame, Geometry
+from edge_us.finding import AiState, Exam, Finding, FindingKind, FrameResult, SourceState, Unknown, Value
+from edge_us.frame import Frame, Geometry, PixelFormat
+from edge_us.measure.stage import Measure
+from edge_us.nodes.pattern import NodePattern
+from edge_us.nodes.stage import ReadNode
 from edge_us.overlay.overlay import Overlay
+from edge_us.phantom.node import Bulge, Node
+from edge_us.phantom.still import NodeStill, render_node
+from edge_us.tracking.looks import Looks
 from tests.conftest import REPOSITORY
+from tests.describe.lesions import contour_of
 from tests.overlay.pictures import HUD, ellipse, found, grey, measured, shown
 
+BULGING = Node(
+    NodePattern.FOCAL, 0.0, 17.0, 10.5, 4.2, -0.15, 1.9, bulge=Bulge(-math.pi / 2 + 0.3, 1.3, 1.0, 2.0), gate_mm=2.0
+)
 FOLDER = REPOSITORY / "tests" / "golden" / "overlay"
 
 
@@ -54,6 +65,21 @@ def withheld() -> Finding:
     return replace(described(scan(FINE)), axes=None, measurements={"long_axis_mm": why}, malignancy=why)
 
 
+def node(width: int, height: int, *, scaled: bool = True) -> tuple[Frame, FrameResult]:
+    """A phantom node with a focal bulge as it leaves all stages after three looks."""
+    still = NodeStill(BULGING, width=width, height=height, seed=4)
+    made = render_node(still)
+    geometry = Geometry(made.region, (made.mm_per_px, made.mm_per_px), "") if scaled else Geometry()
+    frame = Frame(made.image, PixelFormat.GRAY8, width, height, 0, 0, 0, geometry=geometry)
+    finding = replace(found(contour_of(made.masks[0]), track=4, kind=FindingKind.NODE), unseen=0)
+    stage = Looks(ReadNode(), stills=False, threshold=0.2)
+    measure = Measure(stills=False)
+    for number in range(4):
+        each = replace(frame, index=number, pts_ns=number * 200_000_000)
+        read = stage.apply(each, measure.apply(each, [finding], None, None), None, None)
+    return each, replace(shown(*read), exam=Exam.AXILLA)
+
+
 CASES: dict[str, tuple[Frame, FrameResult]] = {
     "on": (grey(320, 240), shown(*lesions())),
     "on_bright": (grey(320, 240, 225), shown(*lesions())),
@@ -62,6 +88,9 @@ CASES: dict[str, tuple[Frame, FrameResult]] = {
     "uncalibrated": (scan(Geometry()), shown(described(scan(Geometry())))),
     "not_analysable": (scan(FINE), shown(withheld(), ai_state=AiState.NOT_ANALYSABLE, reason="dual view")),
     "measured_1080p": (scan(FINE, 1920, 1080), shown(described(scan(FINE, 1920, 1080)))),
+    "node": node(640, 480),
+    "node_uncalibrated": node(640, 480, scaled=False),
+    "node_1080p": node(1920, 1080),
     "stale": (grey(320, 240), shown(ai_state=AiState.STALE, age_ms=312.0, reason="too old")),
     "off_no_signal": (
         grey(208, 208, 30),

@@ -10,8 +10,10 @@ import lesion_crops
 import outlines
 import physics
 import prepare
+import prepare_nodes
 import quiet_clips
 import train
+import train_nodes
 
 __all__ = [
     "augment",
@@ -22,6 +24,8 @@ __all__ = [
     "outlines",
     "physics",
     "prepare",
+    "prepare_nodes",
     "quiet_clips",
     "train",
+    "train_nodes",
 ]

@@ -78,9 +78,9 @@ def config(**options: Any) -> RunConfig:
 def test_a_live_screen_leaves_through_the_card_only_where_somebody_named_its_region() -> None:
     live = SourceInfo("v4l2:///dev/video0", SourceKind.LIVE, burned_in=BurnedIn.ANYWHERE)
     with pytest.raises(UsageError, match="region"):
-        build_redactor(config(decklink_out=0), live)
-    assert not build_redactor(config(decklink_out=0, region="0,0,320,240"), live).keeps_all
-    assert build_redactor(config(decklink_out=0, record_full_screen=True), live).keeps_all
+        build_redactor(config(decklink_out=0), live, None)
+    assert not build_redactor(config(decklink_out=0, region="0,0,320,240"), live, None).keeps_all
+    assert build_redactor(config(decklink_out=0, record_full_screen=True), live, None).keeps_all
     assert DeckLinkOut.sees is Sees.KEPT
 
 
@@ -96,5 +96,5 @@ def test_the_options_open_the_output(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edge_us.sinks.decklink.Feed", open_feed)
     monkeypatch.setattr("edge_us.sinks.decklink.available_elements", lambda: frozenset(NEEDED))
     with pytest.raises(PipelineError, match="no card"):
-        build_outputs(config(decklink_out=1, decklink_mode="720p50"), 30.0, Mode.LIVE, "sha")
+        build_outputs(config(decklink_out=1, decklink_mode="720p50"), 30.0, Mode.LIVE)
     assert opened == [(1, DeckLinkMode.HD720P50)]
