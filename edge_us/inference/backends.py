@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from edge_us.errors import MissingDependencyError, ModelError, UsageError
 from edge_us.inference.backend import ONE_AT_A_TIME, Backend, BackendName, Concurrency, Precision
+from edge_us.inference.libraries import load_openvino
 
 if TYPE_CHECKING:
     from edge_us.inference.backend import Network
@@ -59,10 +60,8 @@ def probe_machine() -> Machine:
     """Look at this machine; starts no inference."""
     native = {Precision.FP32}
     if find_spec("openvino") is not None:
-        import openvino as ov
-
-        if "BF16" in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
-            native.add(Precision.BF16)
+        able = load_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        native |= {Precision.BF16} if "BF16" in able else set()
     return Machine(platform.machine(), _version("openvino"), _version("onnxruntime"), frozenset(native))
 
 

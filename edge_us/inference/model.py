@@ -12,6 +12,7 @@ from edge_us.errors import ModelError, one_line
 from edge_us.inference.backend import Precision
 from edge_us.inference.built import inherited, stored_precision
 from edge_us.inference.decode import HeadLayout
+from edge_us.inference.libraries import load_onnxruntime
 from edge_us.inference.registry import Entry, checked_file, find_entry
 
 EXPORT_HINT = "Export with Ultralytics: yolo export model=your-seg.pt format=onnx imgsz=320 (static, task segment)."
@@ -151,8 +152,7 @@ def read_onnx(path: Path) -> tuple[list[list[Any]], list[list[Any]], dict[str, s
     ModelError
         It is not an ONNX file that can be read.
     """
-    import onnxruntime as ort
-
+    ort = load_onnxruntime()
     options = ort.SessionOptions()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.intra_op_num_threads = 1
