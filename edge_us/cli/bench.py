@@ -107,14 +107,14 @@ def _cases(
     paced: float | None,
     save: bool,
 ) -> list[Case]:
-    from edge_us.bench.case import Case
+    from edge_us.bench.case import Case, shown_name
     from edge_us.capture.open import kind_of
     from edge_us.capture.source import SourceKind
 
     kind = kind_of(source)
     is_file = kind is SourceKind.FILE
     if paced is not None and not is_file:
-        raise UsageError(f"{source} has its own pace", "Leave out --paced, or give a file.")
+        raise UsageError(f"{shown_name(source)} has its own pace", "Leave out --paced, or give a file.")
     if not modes:
         modes = [Mode.EVERY, Mode.LIVE] if is_file else [Mode.LIVE if kind is SourceKind.LIVE else Mode.EVERY]
     return [

@@ -65,14 +65,16 @@ def _look(source: str, given: Rect | None) -> tuple[Frame, Rect]:
             if given is not None or frame.index >= DECIDE_AT[-1] or finder.update(to_gray(frame)).confident:
                 break
     if frame is None:
-        raise InputError(f"{source} delivered no frame", "Check that it is a video and that it is not empty.")
+        raise InputError(f"{opened.info.uri} delivered no frame", "Check that it is a video and that it is not empty.")
     if given is not None:
         if given.clip(frame.width, frame.height) != given:
             raise UsageError(f"the region {given} does not lie on {frame.width}x{frame.height} px", hint)
         return frame, given
     estimate = finder.update(to_gray(frame))
     if not estimate.confident:
-        raise InputError(f"the image region of {source} is not certain: {estimate.reason}", f"Scan, or {hint.lower()}")
+        raise InputError(
+            f"the image region of {opened.info.uri} is not certain: {estimate.reason}", f"Scan, or {hint.lower()}"
+        )
     return frame, estimate.rect or Rect(0, 0, frame.width, frame.height)
 
 

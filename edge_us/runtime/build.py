@@ -54,7 +54,7 @@ def _check_output(option: str, path: Path, source: str, seen: dict[Path, str]) -
     seen[real] = option
     # What the source is called may be too long for a file: then it is none.
     if path.exists() and os.path.exists(source) and path.samefile(source):  # noqa: PTH110
-        raise UsageError(f"--{option} would overwrite the source {source}", "Choose another file.")
+        raise UsageError(f"--{option} would overwrite the source {without_credentials(source)}", "Choose another file.")
     if path.is_dir() and option != "bundle":
         raise UsageError(f"--{option} {path} is a folder", "Give a file name.")
     folder = real.parent

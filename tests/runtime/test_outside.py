@@ -375,6 +375,21 @@ def test_a_password_in_an_address_reaches_no_output(serve: Serve, tmp_path: Path
         assert b"someone" not in text
 
 
+def test_a_password_in_an_address_is_not_printed_by_the_other_commands(serve: Serve, tmp_path: Path) -> None:
+    port = free_port()
+    serve(port, "someone", "hunter2secret")
+    address = f"rtsp://someone:hunter2secret@127.0.0.1:{port}/live"
+    for words in (
+        ["calibrate", "region", address, "--out", tmp_path / "a.toml", "--yes"],
+        ["bench", address, "--paced", "30"],
+    ):
+        done = command(*words)
+        assert done.returncode in (ExitCode.USAGE, ExitCode.INPUT), done.stderr
+        assert "127.0.0.1" in done.stderr
+        assert "hunter2" not in f"{done.stdout}{done.stderr}"
+        assert "someone" not in f"{done.stdout}{done.stderr}"
+
+
 def test_a_source_may_come_from_the_environment_or_a_file(tmp_path: Path) -> None:
     source = "phantom:?size=320x240&frames=5"
     config = tmp_path / "cart.toml"
