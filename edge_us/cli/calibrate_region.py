@@ -6,13 +6,12 @@ from pathlib import Path
 
 import typer
 
-from edge_us.errors import InputError, PipelineError, UsageError
+from edge_us.cli.calibrate_picture import black_but, outline, shown_until_refused
+from edge_us.errors import InputError, UsageError
 from edge_us.frame import Frame, Rect
 from edge_us.region.finder import DECIDE_AT, RegionFinder
 
-COARSE_PX = 24
-"""Side of the squares that everything outside the region is coarsened to: one can see where things stand, and read
-nothing."""
+YELLOW = (0, 214, 255)
 
 
 def region_command(
@@ -33,11 +32,13 @@ def region_command(
     hidden = tuple(_rect("--hide", text) for text in hide)
     frame, rect = _look(source, given)
     shown = picture or out.with_suffix(".png")
-    _draw(frame, rect, hidden, shown)
-    typer.echo(f"region {rect.x},{rect.y},{rect.width},{rect.height} of {frame.width}x{frame.height}: see {shown}")
-    if not yes and not typer.confirm("Is all of the image inside, and no name or date?"):
-        raise UsageError("not confirmed: no preset was written", "Give the region yourself: --region X,Y,W,H.")
-    Preset(name=name, screen=frame.size, region=(rect.x, rect.y, rect.width, rect.height), hide=hidden).write(out)
+    drawn = black_but(frame, [rect], hidden)
+    outline(drawn, rect, YELLOW, 2)
+    with shown_until_refused(drawn, shown):
+        typer.echo(f"region {rect.x},{rect.y},{rect.width},{rect.height} of {frame.width}x{frame.height}: see {shown}")
+        if not yes and not typer.confirm("Is all of the image inside, and no name or date?"):
+            raise UsageError("not confirmed: no preset was written", "Give the region yourself: --region X,Y,W,H.")
+        Preset(name=name, screen=frame.size, region=(rect.x, rect.y, rect.width, rect.height), hide=hidden).write(out)
     typer.echo(f"preset {out}")
 
 
@@ -76,26 +77,3 @@ def _look(source: str, given: Rect | None) -> tuple[Frame, Rect]:
             f"the image region of {opened.info.uri} is not certain: {estimate.reason}", f"Scan, or {hint.lower()}"
         )
     return frame, estimate.rect or Rect(0, 0, frame.width, frame.height)
-
-
-def _draw(frame: Frame, rect: Rect, hidden: tuple[Rect, ...], path: Path) -> None:
-    """The region as it is, everything else coarsened until nothing of it can be read."""
-    import cv2
-    import numpy as np
-
-    from edge_us.colour import to_bgr
-
-    whole = to_bgr(frame)
-    size = (-(-frame.width // COARSE_PX), -(-frame.height // COARSE_PX))
-    small = cv2.resize(whole, size, interpolation=cv2.INTER_AREA)
-    shown = np.asarray(cv2.resize(small, frame.size, interpolation=cv2.INTER_NEAREST), np.uint8)
-    rows, columns = slice(rect.y, rect.y + rect.height), slice(rect.x, rect.x + rect.width)
-    shown[rows, columns] = whole[rows, columns]
-    for x, y, width, height in hidden:
-        shown[y : y + height, x : x + width] = 0
-    cv2.rectangle(shown, (rect.x, rect.y), (rect.x + rect.width - 1, rect.y + rect.height - 1), (0, 214, 255), 2)
-    _, encoded = cv2.imencode(".png", shown)
-    try:
-        path.write_bytes(encoded.tobytes())
-    except OSError as error:
-        raise PipelineError(f"cannot write {path}: {error.strerror}", "Choose another --picture.") from None
