@@ -61,7 +61,7 @@ def _look(source: str, given: Rect | None) -> tuple[Frame, Rect]:
 
     hint = "Give it: --region X,Y,W,H."
     finder, frame = RegionFinder(), None
-    with open_source(source) as opened:
+    with open_source(source, probe=True) as opened:
         for frame in opened:
             if given is not None or frame.index >= DECIDE_AT[-1] or finder.update(to_gray(frame)).confident:
                 break
