@@ -129,8 +129,16 @@ def build_redactor(config: RunConfig, info: SourceInfo) -> Redactor:
     )
 
 
-def build_outputs(config: RunConfig, fps: float, mode: Mode, model: str, bundle: BundleWriter | None = None) -> Outputs:
-    """All sinks that the configuration asks for, opened; ``bundle`` is one more, ``model`` the network's sha256."""
+def build_outputs(
+    config: RunConfig,
+    fps: float,
+    mode: Mode,
+    model: str,
+    bundle: BundleWriter | None = None,
+    classifier: str | None = None,
+) -> Outputs:
+    """All sinks that the configuration asks for, opened; ``bundle`` is one more, ``model`` and ``classifier`` are the
+    networks' sha256."""
     sinks: list[Sink] = [] if bundle is None else [bundle]
     try:
         if config.record is not None:
@@ -142,7 +150,9 @@ def build_outputs(config: RunConfig, fps: float, mode: Mode, model: str, bundle:
         if config.findings is not None:
             from edge_us.sinks.findings_file import FindingsFile
 
-            sinks.append(FindingsFile(config.findings, deterministic=config.deterministic, model=model))
+            sinks.append(
+                FindingsFile(config.findings, deterministic=config.deterministic, model=model, classifier=classifier)
+            )
         if config.display:
             from edge_us.sinks.display import Display
 

@@ -121,8 +121,9 @@ class Run:
                 from edge_us.replay.make import open_bundle
 
                 self._bundle = open_bundle(config, source.info, networks.engine, mode, whole=redactor.keeps_all)
-            fps, sha256 = source.info.fps or DEFAULT_FPS, networks.engine.model.sha256
-            self._outputs = build_outputs(config, fps, mode, sha256, self._bundle)
+            fps, sha256, own = source.info.fps or DEFAULT_FPS, networks.engine.model.sha256, networks.engine.classifier
+            classifier = None if own is None else own.sha256
+            self._outputs = build_outputs(config, fps, mode, sha256, self._bundle, classifier)
             self._composer = Composer(self._outputs, self._ledger, networks.engine.model.name)
             before_ns = cpu_ns()
             self.status.source_is(source.state)

@@ -21,7 +21,12 @@ PIXEL_DIGITS = 2
 
 
 def to_record(
-    frame: Frame, result: FrameResult, *, deterministic: bool = False, model: str | None = None
+    frame: Frame,
+    result: FrameResult,
+    *,
+    deterministic: bool = False,
+    model: str | None = None,
+    classifier: str | None = None,
 ) -> dict[str, Any]:
     """The JSON object of one shown frame.
 
@@ -32,8 +37,8 @@ def to_record(
         As it was shown on this frame.
     deterministic : bool
         Write an age of 0, the only value that differs between two runs over the same frames.
-    model : str, optional
-        sha256 of the network's file.
+    model, classifier : str, optional
+        sha256 of the networks' files; no classifier where there is none.
     """
     age_ms = result.age_ms
     if age_ms is not None:
@@ -49,6 +54,8 @@ def to_record(
     }
     if model is not None:
         record["model"] = model
+    if classifier is not None:
+        record["classifier"] = classifier
     if result.ai_state is not AiState.ON:
         record["ai_reason"] = result.reason or "no reason given"
     record["result_frame"] = result.frame_index
@@ -64,7 +71,7 @@ class FindingsFile:
     ----------
     path : Path
         Overwritten.
-    deterministic, model
+    deterministic, model, classifier
         See `to_record`.
 
     Raises
@@ -77,9 +84,11 @@ class FindingsFile:
     sees = Sees.RESULT
     dropped = 0
 
-    def __init__(self, path: Path, *, deterministic: bool = False, model: str | None = None) -> None:
+    def __init__(
+        self, path: Path, *, deterministic: bool = False, model: str | None = None, classifier: str | None = None
+    ) -> None:
         self._path = path
-        self._model = model
+        self._model, self._classifier = model, classifier
         self._deterministic = deterministic
         try:
             self._file = LineFile(path)
@@ -88,7 +97,9 @@ class FindingsFile:
 
     def write(self, frame: Frame, result: FrameResult, picture: Picture | None) -> None:
         """Write the line of one shown frame."""
-        record = to_record(frame, result, deterministic=self._deterministic, model=self._model)
+        record = to_record(
+            frame, result, deterministic=self._deterministic, model=self._model, classifier=self._classifier
+        )
         try:
             self._file.write(json.dumps(record, separators=(",", ":"), allow_nan=False).encode())
         except OSError as error:

@@ -126,6 +126,15 @@ def test_a_place_that_cannot_be_written_is_a_clear_error_at_once(tmp_path: Path)
         FindingsFile(tmp_path)
 
 
+def test_both_networks_are_named_by_hash_where_there_are_both() -> None:
+    record = to_record(FRAME, result(), model="a" * 64, classifier="b" * 64)
+    jsonschema.validate(record, SCHEMA)
+    assert (record["model"], record["classifier"]) == ("a" * 64, "b" * 64)
+    assert "classifier" not in to_record(FRAME, result(), model="a" * 64)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**record, "classifier": "lesion-malignancy"}, SCHEMA)
+
+
 def test_outlines_stay_in_a_picture_that_nothing_is_concluded_from() -> None:
     record = to_record(FRAME, result(state=AiState.NOT_ANALYSABLE))
     jsonschema.validate(record, SCHEMA)
