@@ -181,6 +181,8 @@ class FrameResult:
         What was looked for; None where no frame was looked at.
     model : str or None
         sha256 of the network that looked; None where none did.
+    classifier : str or None
+        sha256 of the classifier beside it; None where there is none.
     """
 
     frame_index: int | None
@@ -193,6 +195,7 @@ class FrameResult:
     mm_per_px: tuple[float, float] | None = None
     exam: Exam | None = None
     model: str | None = None
+    classifier: str | None = None
 
     @property
     def age_ms(self) -> float | None:

@@ -36,6 +36,10 @@ class Case:
         Play the source again until the time is up; False ends at its end.
     save : bool
         Record the picture and write the findings.
+    region : str
+    preset : Path or None
+    record_full_screen : bool
+        What may leave, as for `edge-us run`: a live source is not recorded before somebody says so.
     """
 
     source: str
@@ -48,13 +52,29 @@ class Case:
     play_fps: float | None = None
     loop: bool = True
     save: bool = True
+    region: str = "auto"
+    preset: Path | None = None
+    record_full_screen: bool = False
+
+    @property
+    def names_what_may_leave(self) -> bool:
+        """Whether anything says which part of a screen may be recorded."""
+        return self.region not in ("auto", "full") or self.preset is not None or self.record_full_screen
 
     def about(self) -> dict[str, Any]:
         """The case for a report: what was run, without the places where files lie."""
         named = {"source": shown_name(self.source), "model": Path(self.model).name}
-        return {**self.options(), **named, "classifier": Path(self.classifier).name, "save": self.save}
+        preset = None if self.preset is None else self.preset.name
+        return {
+            **self.options(),
+            **named,
+            "classifier": Path(self.classifier).name,
+            "preset": preset,
+            "save": self.save,
+        }
 
     def options(self) -> dict[str, Any]:
         """The fields that `RunConfig` takes, as plain values."""
         fields = {key: value for key, value in asdict(self).items() if key != "save"}
-        return {key: value.value if isinstance(value, Enum) else value for key, value in fields.items()}
+        plain = {key: value.value if isinstance(value, Enum) else value for key, value in fields.items()}
+        return {**plain, "preset": None if self.preset is None else str(self.preset)}

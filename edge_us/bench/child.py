@@ -40,6 +40,7 @@ def measure(request: dict[str, Any]) -> dict[str, Any]:
     from edge_us.bench.figures import figures, windows
     from edge_us.bench.ledger import SampleLedger
     from edge_us.bench.machine import health
+    from edge_us.capture.uri import without_credentials
     from edge_us.config import load_config
     from edge_us.errors import InputError
     from edge_us.runtime.machine import peak_rss_mb
@@ -70,7 +71,8 @@ def measure(request: dict[str, Any]) -> dict[str, Any]:
         found = figures(ledger.frames, ledger.stage_samples, int(request["warm_up_s"] * 1e9))
         if found is None:
             raise InputError(
-                f"{config.source} showed too few frames to measure", "Give more --seconds, or less --warm-up."
+                f"{without_credentials(config.source)} showed too few frames to measure",
+                "Give more --seconds, or less --warm-up.",
             )
         report = running.report
         return {

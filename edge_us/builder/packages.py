@@ -6,6 +6,7 @@ from importlib import import_module, metadata
 from typing import Any
 
 from edge_us.errors import MissingDependencyError
+from edge_us.inference.libraries import silence_telemetry
 
 EXTRA_HINT = "pip install 'edge-us[build]'"
 RECORDED = ("onnx", "onnxruntime", "onnxconverter-common", "openvino", "numpy")
@@ -20,6 +21,7 @@ def load_package(module: str, package: str) -> Any:
     MissingDependencyError
         The package is not installed, or something that it needs.
     """
+    silence_telemetry()  # the quantiser brings ONNX Runtime
     try:
         return import_module(module)
     except ImportError as error:

@@ -1,12 +1,15 @@
-"""MPEG2, H.264 and H.265 inside DICOM: the stream is unwrapped into a temporary file that GStreamer plays."""
+"""MPEG2, H.264 and H.265 inside DICOM: the stream is unwrapped into a file without a name that GStreamer plays.
+
+The stream holds the whole screen, names and all. A file that never had a name is gone with the process that holds it,
+however that ends.
+"""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from edge_us.capture.dicom_frames import index_encapsulated
 from edge_us.capture.dicom_header import burned_in
@@ -27,18 +30,18 @@ class EncapsulatedVideo(Source):
     dicom : DicomFile
     inner : Source
         Plays the unwrapped stream.
-    folder : TemporaryDirectory
-        Holds the stream; removed on `close`.
+    stream : file
+        What it plays; closed on `close`.
     """
 
-    def __init__(self, dicom: DicomFile, inner: Source, folder: tempfile.TemporaryDirectory[str]) -> None:
+    def __init__(self, dicom: DicomFile, inner: Source, stream: BinaryIO) -> None:
         fps = inner.info.fps if dicom.fps is None else dicom.fps
         self.info = SourceInfo(
             str(dicom.path), inner.info.kind, fps, dicom.frames, burned_in(dicom.header, dicom.geometry)
         )
         self._dicom = dicom
         self._inner = inner
-        self._folder = folder
+        self._stream = stream
 
     @property
     def state(self) -> SourceState:
@@ -48,8 +51,8 @@ class EncapsulatedVideo(Source):
     @property
     def warnings(self) -> tuple[str, ...]:
         """The player's warnings, about the DICOM file."""
-        stream = str(Path(self._folder.name) / "stream")
-        return tuple(warning.replace(stream, str(self._dicom.path)) for warning in self._inner.warnings)
+        path, shown = _path_of(self._stream), str(self._dicom.path)
+        return tuple(warning.replace(path, shown) for warning in self._inner.warnings)
 
     @property
     def dropped(self) -> Mapping[str, int]:
@@ -67,9 +70,9 @@ class EncapsulatedVideo(Source):
         return replace(frame, pts_ns=pts_ns, geometry=self._dicom.geometry)
 
     def close(self) -> None:
-        """Stop the player and remove the temporary stream."""
+        """Stop the player and let go of the stream."""
         self._inner.close()
-        self._folder.cleanup()
+        self._stream.close()
 
 
 def open_encapsulated_video(dicom: DicomFile) -> Source:
@@ -82,23 +85,28 @@ def open_encapsulated_video(dicom: DicomFile) -> Source:
     """
     from edge_us.capture.open import open_source
 
-    folder = tempfile.TemporaryDirectory(prefix="edge-us-dicom-")
+    stream = tempfile.TemporaryFile(prefix="edge-us-")  # noqa: SIM115  (held until the player is closed)
+    path = _path_of(stream)
     try:
-        stream = Path(folder.name) / "stream"
-        with dicom.path.open("rb") as file, stream.open("wb") as out:
+        with dicom.path.open("rb") as file:
             file.seek(dicom.position)
             # However the stream is cut into fragments, it is one stream: one "frame" for the index.
             index = index_encapsulated(file, dicom.size, 1, by_marker=False)
             for number in range(len(index.frames)):
-                out.writelines(index.pieces(file, number))
-            written = out.tell()
-        if written == 0:
+                stream.writelines(index.pieces(file, number))
+        if stream.tell() == 0:
             raise InputError(f"{dicom.path} holds no video stream", "Copy the file again from its archive.")
-        inner = open_source(str(stream))
+        stream.flush()
+        inner = open_source(path)
     except InputError as error:
-        folder.cleanup()
-        raise InputError(error.message.replace(str(stream), str(dicom.path)), error.hint) from None
+        stream.close()
+        raise InputError(error.message.replace(path, str(dicom.path)), error.hint) from None
     except BaseException:
-        folder.cleanup()
+        stream.close()
         raise
-    return EncapsulatedVideo(dicom, inner, folder)
+    return EncapsulatedVideo(dicom, inner, stream)
+
+
+def _path_of(stream: BinaryIO) -> str:
+    """Where this process finds its own open file."""
+    return f"/proc/self/fd/{stream.fileno()}"

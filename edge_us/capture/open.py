@@ -54,18 +54,15 @@ def open_source(
         GStreamer, PyGObject or a decoder is not installed.
     """
     parsed = parse_source(uri)
+    if probe:
+        from edge_us.probe.probe import check_source
+
+        check_source(uri, connect_timeout_s)
     if parsed.scheme is Scheme.BUNDLE:
         from edge_us.replay.source import BundleSource
 
         # It brings the times at which its frames came, and the pauses between them.
         return BundleSource(Path(parsed.target), realtime=realtime is True, now_ns=time.monotonic_ns, sleep=time.sleep)
-    if probe:
-        from edge_us.probe.probe import probe_source
-
-        child = probe_source(uri, connect_timeout_s)
-        if child is not None:
-            with child:
-                child.result()
     if fps is None and not loop:
         source = _open(parsed, connect_timeout_s)
     else:

@@ -43,12 +43,17 @@ class SourceUri:
 _KNOWN = (
     "a file, images:FOLDER, phantom:, v4l2:///dev/videoN, decklink://N rtsp://HOST/PATH, gst:PIPELINE or bundle:FOLDER"
 )
-_USER_INFO = re.compile(r"//[^/\s]*@")
+_LOGIN = r"(?P<login>.*)@(?=\S)"
+_AFTER_SLASHES = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]*:/+|(?<![^\s=\"'])//)" + _LOGIN, re.IGNORECASE | re.DOTALL)
+_AFTER_COLON = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]*:)(?![/\s])" + _LOGIN, re.IGNORECASE | re.DOTALL)
+_USER = re.compile(r"//[^/\s]*@")
 _SECRET_QUERY = re.compile(
-    r"([?&;][^=&;\s]*(?:user|pass|pwd|token|key|secret|auth|sig)[^=&;\s]*=)[^&;\s]*", re.IGNORECASE
+    r"([?&;][^=&;\s]*(?:user|pass|pwd|pw|token|key|secret|auth|sig)[^=&;\s]*=)[^&;\s]*", re.IGNORECASE
 )
 _SECRET_PROPERTY = re.compile(
-    r"(\b[\w-]*(?:user-id|user-pw|username|passw|passphrase|token|secret)[\w-]*\s*=\s*)(?:\"[^\"]*\"|'[^']*'|[^\s&;]+)",
+    r"((?<![?&;\w-])(?:[\w-]*(?:user-id|proxy-id|user-?name|passw|passphrase|token|secret|cookie|credential)[\w-]*"
+    r"|(?:[\w-]*[_-])?(?:pw|pwd|pass|auth|api-?key|authorization))\s*=\s*)"
+    r"(?:\"(?:[^\"\\]|\\.)*(?:\"|$)|'[^']*(?:'|$)|\S+)",
     re.IGNORECASE,
 )
 _STILLS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
@@ -102,8 +107,19 @@ def parse_source(text: str) -> SourceUri:
 
 def without_credentials(text: str) -> str:
     """The text without user and password of an address, and with the values of telling query keys and element
-    properties masked."""
-    return _SECRET_PROPERTY.sub(r"\1***", _SECRET_QUERY.sub(r"\1***", _USER_INFO.sub("//", text)))
+    properties masked.
+
+    Passwords hold spaces, slashes and @, and addresses are mistyped: what looks like a login ends at the last @ of the
+    text. That may take harmless words with it, and leaves no half of a password.
+    """
+    plain = _USER.sub("//", _AFTER_COLON.sub(r"\g<scheme>", _AFTER_SLASHES.sub(_without_login, text)))
+    return _SECRET_PROPERTY.sub(r"\1***", _SECRET_QUERY.sub(r"\1***", plain))
+
+
+def _without_login(found: re.Match[str]) -> str:
+    """The scheme alone; a path with an @ and no colon before it is no login (``rtsp://host/live@2``)."""
+    scheme, login = found["scheme"], found["login"]
+    return scheme if ":" in login or not re.search(r"[/\s]", login) else found[0]
 
 
 def _rtsp(text: str) -> SourceUri:
@@ -127,7 +143,9 @@ def _file(path: Path) -> SourceUri:
             start = file.read(132)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         why = getattr(error, "strerror", None) or error
-        raise InputError(f"cannot read {path}: {why}", f"Check the path; a source is {_KNOWN}.") from None
+        raise InputError(
+            f"cannot read {without_credentials(str(path))}: {why}", f"Check the path; a source is {_KNOWN}."
+        ) from None
     if not start:
         raise InputError(f"{path} is empty", "Give a recording that holds frames.")
     suffix = path.suffix.lower()

@@ -7,18 +7,17 @@ import re
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 
+from edge_us.bench.case import Case, shown_name
 from edge_us.bench.loopback import Output
 from edge_us.config import Mode
 from edge_us.errors import UsageError
 from edge_us.inference.backend import BackendName, Precision
-
-if TYPE_CHECKING:
-    from edge_us.bench.case import Case
 
 FRAMES = 300
 
@@ -38,7 +37,15 @@ def bench_command(
     seconds: float = typer.Option(10.0, min=0.5, help="Measured time of each case in each round."),
     warm_up: float = typer.Option(2.0, min=0.0, help="Seconds that are left out at the beginning."),
     rounds: int = typer.Option(3, min=1, help="Interleaved rounds over all cases."),
-    save: bool = typer.Option(True, help="Record the picture and write findings, as a user would."),
+    region: str = typer.Option("auto", help="As for `edge-us run`."),
+    preset: Path | None = typer.Option(None, help="As for `edge-us run`."),
+    record_full_screen: bool = typer.Option(False, "--record-full-screen", help="As for `edge-us run`."),
+    save: bool | None = typer.Option(
+        None,
+        "--save/--no-save",
+        help="Record the picture and write findings, as a user would; default yes, but for live sources of which "
+        "nobody says what may be recorded. Both are deleted afterwards.",
+    ),
     loopback: Output | None = typer.Option(
         None, help="Glass to glass instead: a frame counter shown there is read back from the capture input."
     ),
@@ -71,8 +78,20 @@ def bench_command(
             for text in sources
             for name in models
             for arithmetic in precision or [Precision.AUTO]
-            for case in _cases(text, name, classifier, backend, arithmetic, threads, mode, paced, save)
-        ]
+            for case in _cases(
+                Case(
+                    text, Mode.EVERY, name, classifier, backend, arithmetic, threads, region=region, preset=preset,
+                    record_full_screen=record_full_screen,
+                ),
+                mode, paced, save,
+            )
+        ]  # fmt: skip
+        for text in dict.fromkeys(shown_name(case.source) for case in cases if save is None and not case.save):
+            typer.echo(
+                f"warning: {text} is measured without recording and findings: nobody named its image region "
+                "(--region, --preset or --record-full-screen)",
+                err=True,
+            )
         report = benchmark(cases, rounds=rounds, seconds=seconds, warm_up_s=warm_up, window_s=window, progress=_tell)
     typer.echo(f"{about_machine(report['machine'])}\n{rounds_of(report['settings'])}\n")
     typer.echo(text_table(report))
@@ -96,34 +115,22 @@ def parse_duration(text: str) -> float:
     return seconds
 
 
-def _cases(
-    source: str,
-    model: str,
-    classifier: str,
-    backend: BackendName,
-    precision: Precision,
-    threads: int | None,
-    modes: Sequence[Mode],
-    paced: float | None,
-    save: bool,
-) -> list[Case]:
-    from edge_us.bench.case import Case
+def _cases(case: Case, modes: Sequence[Mode], paced: float | None, save: bool | None) -> list[Case]:
+    """The case in each mode."""
     from edge_us.capture.open import kind_of
     from edge_us.capture.source import SourceKind
 
-    kind = kind_of(source)
-    is_file = kind is SourceKind.FILE
+    kind = kind_of(case.source)
+    is_file, is_live = kind is SourceKind.FILE, kind is SourceKind.LIVE
     if paced is not None and not is_file:
-        raise UsageError(f"{source} has its own pace", "Leave out --paced, or give a file.")
+        raise UsageError(f"{shown_name(case.source)} has its own pace", "Leave out --paced, or give a file.")
     if not modes:
-        modes = [Mode.EVERY, Mode.LIVE] if is_file else [Mode.LIVE if kind is SourceKind.LIVE else Mode.EVERY]
+        modes = [Mode.EVERY, Mode.LIVE] if is_file else [Mode.LIVE if is_live else Mode.EVERY]
+    saves = (not is_live or case.names_what_may_leave) if save is None else save
     return [
-        Case(
-            source, mode, model, classifier, backend, precision, threads,
-            play_fps=paced if mode is Mode.LIVE else None, loop=is_file, save=save,
-        )
+        replace(case, mode=mode, play_fps=paced if mode is Mode.LIVE else None, loop=is_file, save=saves)
         for mode in modes
-    ]  # fmt: skip
+    ]
 
 
 def _models(names: Sequence[str], sizes: Sequence[int]) -> list[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,10 +14,6 @@ from edge_us.frame import Frame, Rect
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-COARSE_PX = 24
-"""Side of the squares that everything outside the region is coarsened to: one can see where things stand, and read
-nothing."""
 
 
 def parse_rect(option: str, text: str) -> Rect:
@@ -37,19 +35,29 @@ def check_folder(out: Path) -> None:
         raise UsageError(f"--out: the folder {out.parent} does not exist", f"Make it: mkdir -p {out.parent}")
 
 
-def coarsened_but(frame: Frame, shown: Sequence[Rect]) -> NDArray[np.uint8]:
-    """BGR of a frame with everything outside some rectangles coarsened until nothing of it can be read."""
-    import cv2
+def black_but(frame: Frame, shown: Sequence[Rect], hidden: Sequence[Rect] = ()) -> NDArray[np.uint8]:
+    """BGR of a frame, black outside of some rectangles, and in those that are hidden.
+
+    Parameters
+    ----------
+    frame : Frame
+    shown, hidden : sequence of Rect
+        In px of the frame.
+
+    Returns
+    -------
+    ndarray of uint8, shape (height, width, 3)
+    """
     import numpy as np
 
     from edge_us.colour import to_bgr
 
     whole = to_bgr(frame)
-    size = (-(-frame.width // COARSE_PX), -(-frame.height // COARSE_PX))
-    small = cv2.resize(whole, size, interpolation=cv2.INTER_AREA)
-    picture = np.asarray(cv2.resize(small, frame.size, interpolation=cv2.INTER_NEAREST), np.uint8)
+    picture = np.zeros_like(whole)
     for x, y, width, height in shown:
         picture[y : y + height, x : x + width] = whole[y : y + height, x : x + width]
+    for x, y, width, height in hidden:
+        picture[y : y + height, x : x + width] = 0
     return picture
 
 
@@ -61,12 +69,28 @@ def outline(picture: NDArray[np.uint8], rect: Rect, colour: tuple[int, int, int]
     cv2.rectangle(picture, (x, y), (x + width - 1, y + height - 1), colour, thickness)
 
 
-def write_picture(picture: NDArray[np.uint8], path: Path) -> None:
-    """Write a PNG; raises `PipelineError`."""
+@contextmanager
+def shown_until_refused(picture: NDArray[np.uint8], path: Path) -> Iterator[None]:
+    """A PNG that only its owner can read; gone again where what follows raises, as a refusal does.
+
+    Raises
+    ------
+    PipelineError
+        It cannot be written.
+    """
     import cv2
 
     _, encoded = cv2.imencode(".png", picture)
     try:
-        path.write_bytes(encoded.tobytes())
+        with open(path, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+            if path.is_file():
+                os.fchmod(file.fileno(), 0o600)  # one that was there keeps its own mode
+            file.write(encoded.tobytes())
     except OSError as error:
         raise PipelineError(f"cannot write {path}: {error.strerror}", "Choose another --picture.") from None
+    try:
+        yield
+    except BaseException:
+        if path.is_file():
+            path.unlink()
+        raise

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from edge_us.cli.calibrate_picture import check_folder, coarsened_but, outline, parse_rect, write_picture
+from edge_us.cli.calibrate_picture import black_but, check_folder, outline, parse_rect, shown_until_refused
 from edge_us.errors import InputError, UsageError
 from edge_us.finding import Unknown
 from edge_us.frame import Frame, Rect
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from edge_us.calibrate.preset import Preset
     from edge_us.scale.ruler import Ruler
 
@@ -25,6 +28,7 @@ BEYOND_TICKS_PX = 24
 steps of 5 mm at 40 mm."""
 DEPTH_FITS = (0.7, 1.4)
 """Height of the region in mm over the depth that was said: a tick of another size would be off by 2 and more."""
+QUESTION = "Do the numbers agree with the cart's ruler, and does no name stand in a strip?"
 YELLOW, CYAN = (0, 214, 255), (230, 200, 60)
 
 
@@ -85,21 +89,21 @@ def pixels_command(
     _check_depth(known, mm_y, depth_mm)
     strips = [strip, *words]
     shown = picture or out.with_suffix(".png")
-    _draw(frames[-1], known, strips, marks, shown)
     fingerprint = fingerprint_of(frames, strips)
     if isinstance(fingerprint, Unknown):
-        raise InputError(f"the watched strips cannot be: {fingerprint.reason}", f"They are shown in {shown}.")
-    typer.echo(f"{told}: {mm_y * aspect:.4f} x {mm_y:.4f} mm per px: see {shown}")
-    if not yes and not typer.confirm("Do the numbers agree with the cart's ruler, and does no name stand in a strip?"):
-        raise UsageError("not confirmed: no preset was written", "Name the ruler with --ruler, or give --points.")
-    scale = {
-        "mm_per_px": (round(mm_y * aspect, 6), round(mm_y, 6)),
-        "watch": tuple(tuple(strip) for strip in strips),
-        "fingerprint": fingerprint,
-        "depth_mm": depth_mm,
-        "probe": known.probe if probe is None else probe,
-    }
-    type(known).model_validate({**known.model_dump(), **scale}).write(out)
+        raise InputError(f"the watched strips cannot be: {fingerprint.reason}", "Name others with --watch and --ruler.")
+    with shown_until_refused(_draw(frames[-1], known, strips, marks), shown):
+        typer.echo(f"{told}: {mm_y * aspect:.4f} x {mm_y:.4f} mm per px: see {shown}")
+        if not yes and not typer.confirm(QUESTION):
+            raise UsageError("not confirmed: no preset was written", "Name the ruler with --ruler, or give --points.")
+        scale = {
+            "mm_per_px": (round(mm_y * aspect, 6), round(mm_y, 6)),
+            "watch": tuple(tuple(strip) for strip in strips),
+            "fingerprint": fingerprint,
+            "depth_mm": depth_mm,
+            "probe": known.probe if probe is None else probe,
+        }
+        type(known).model_validate({**known.model_dump(), **scale}).write(out)
     typer.echo(f"preset {out}")
 
 
@@ -108,19 +112,21 @@ def _frames(source: str, preset: Preset) -> list[Frame]:
     from edge_us.scale.reference import FEWEST_FRAMES, FRAMES
 
     frames: list[Frame] = []
-    with open_source(source) as opened:
+    with open_source(source, probe=True) as opened:
         for frame in opened:
             if frame.size != preset.screen:
                 width, height = preset.screen
                 raise UsageError(
-                    f"the preset is for {width}x{height}, {source} is {frame.width}x{frame.height}",
+                    f"the preset is for {width}x{height}, {opened.info.uri} is {frame.width}x{frame.height}",
                     "Make it anew: edge-us calibrate region SOURCE --out FILE.toml",
                 )
             frames.append(frame)
             if len(frames) == FRAMES:
                 break
     if len(frames) < FEWEST_FRAMES:
-        raise InputError(f"{source} delivered {len(frames)} frames, {FEWEST_FRAMES} are needed", "Give a longer one.")
+        raise InputError(
+            f"{opened.info.uri} delivered {len(frames)} frames, {FEWEST_FRAMES} are needed", "Give a longer one."
+        )
     return frames
 
 
@@ -178,15 +184,15 @@ def _check_depth(preset: Preset, mm_y: float, depth_mm: float | None) -> None:
 
 
 def _draw(
-    frame: Frame, preset: Preset, strips: Sequence[Rect], marks: Sequence[tuple[float, float, str]], path: Path
-) -> None:
-    """Image and strips as they are, all else coarsened; every tick is crossed and numbered beside it, in the image."""
+    frame: Frame, preset: Preset, strips: Sequence[Rect], marks: Sequence[tuple[float, float, str]]
+) -> NDArray[np.uint8]:
+    """Image and strips as they are, all else black; every tick is crossed and numbered beside it, in the image."""
     import cv2
 
     from edge_us.overlay.text import line_height, line_width, text_mask
 
     region = Rect(*preset.region)
-    shown = coarsened_but(frame, [region, *strips])
+    shown = black_but(frame, [region, *strips], [Rect(*rect) for rect in preset.hide])
     outline(shown, region, YELLOW, 1)
     for strip in strips:
         outline(shown, strip, CYAN, 1)
@@ -201,4 +207,4 @@ def _draw(
         left = min(max(0, left), frame.width - width)
         ink = text_mask(words, px)
         shown[top : top + height, left : left + width] = ink[..., None]
-    write_picture(shown, path)
+    return shown

@@ -37,6 +37,7 @@ def _replay(
     folder: Path, backend: BackendName | None, precision: Precision | None, source: str | None, html: Path | None
 ) -> int:
     from edge_us.page.html import write_text
+    from edge_us.probe.probe import check_source
     from edge_us.replay.page import build_page
     from edge_us.replay.reader import read_bundle
     from edge_us.replay.replay import Replay, judge
@@ -44,6 +45,8 @@ def _replay(
     if html is not None and not html.resolve().parent.is_dir():
         raise UsageError(f"--html: the folder {html.resolve().parent} does not exist", "Choose another file.")
     bundle = read_bundle(folder)
+    # The frames that will be read: those of the bundle, or of the recording that it names by hash.
+    check_source(source if source is not None and bundle.header.original is not None else f"bundle:{folder}")
     replay = Replay(bundle, backend, precision, source)
     verdict = judge(replay, _progress if sys.stderr.isatty() else None)
     if not bundle.is_whole:

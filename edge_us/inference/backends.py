@@ -20,6 +20,7 @@ from edge_us.inference.gpu import (
     probe_gpu,
     unready_engine,
 )
+from edge_us.inference.libraries import load_openvino
 
 if TYPE_CHECKING:
     from edge_us.inference.backend import Network
@@ -71,10 +72,8 @@ def probe_machine(name: BackendName | None = None) -> Machine:
     """Look at this machine, as far as it matters for a backend (None: all of it); starts no inference."""
     native = {Precision.FP32}
     if find_spec("openvino") is not None:
-        import openvino as ov
-
-        if "BF16" in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
-            native.add(Precision.BF16)
+        able = load_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        native |= {Precision.BF16} if "BF16" in able else set()
     onnxruntime = _version("onnxruntime") or _version("onnxruntime-gpu")
     return Machine(platform.machine(), _version("openvino"), onnxruntime, frozenset(native), probe_gpu(name))
 

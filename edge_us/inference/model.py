@@ -13,6 +13,7 @@ from edge_us.errors import ModelError, one_line
 from edge_us.inference.backend import Precision
 from edge_us.inference.built import inherited, stored_precision
 from edge_us.inference.decode import HeadLayout
+from edge_us.inference.libraries import load_onnxruntime
 from edge_us.inference.registry import Entry, checked_file, find_entry
 
 T = TypeVar("T")
@@ -171,8 +172,7 @@ def output_names(path: Path) -> tuple[str, ...]:
 
 def _look_into(path: Path, look: Callable[[Any], T]) -> T:
     """What ``look`` finds in a session that optimises and computes nothing."""
-    import onnxruntime as ort
-
+    ort = load_onnxruntime()
     options = ort.SessionOptions()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.intra_op_num_threads = 1

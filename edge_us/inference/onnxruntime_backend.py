@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from edge_us.errors import ModelError, one_line
 from edge_us.inference.backend import BackendInfo, Lane, Precision
+from edge_us.inference.libraries import load_onnxruntime
 
 if TYPE_CHECKING:
     from edge_us.inference.backend import Network
@@ -35,8 +36,7 @@ class OnnxRuntimeBackend:
     def __init__(
         self, model: Network, threads: int | None = None, lanes: int = 1, precision: Precision = Precision.FP32
     ) -> None:
-        import onnxruntime as ort
-
+        ort = load_onnxruntime()
         options = ort.SessionOptions()
         options.log_severity_level = 3
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from edge_us.errors import MissingDependencyError, ModelError, one_line
 from edge_us.inference.backend import BackendInfo, Lane, Precision
+from edge_us.inference.libraries import load_onnxruntime
 from edge_us.inference.onnxruntime_backend import fill_input
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class OnnxRuntimeCudaBackend:
     """
 
     def __init__(self, model: Network, precision: Precision, gpu: str, lanes: int = 1) -> None:
-        import onnxruntime as ort
+        ort = load_onnxruntime()
 
         if PROVIDER not in ort.get_available_providers():
             raise MissingDependencyError(
@@ -98,7 +99,7 @@ class BoundLane(Lane):
     """
 
     def __init__(self, session: Any, model: Network, device: str) -> None:
-        import onnxruntime as ort
+        ort = load_onnxruntime()
 
         width, height = model.input_size
         self._session = session

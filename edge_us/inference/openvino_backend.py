@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from edge_us.errors import ModelError, one_line
 from edge_us.inference.backend import ONE_AT_A_TIME, BackendInfo, Concurrency, Lane, Precision
+from edge_us.inference.libraries import load_openvino
 from edge_us.inference.signal_stack import keeping_signal_stack
 
 if TYPE_CHECKING:
@@ -48,8 +49,7 @@ class OpenVinoBackend:
         concurrency: Concurrency = ONE_AT_A_TIME,
         floats: Precision | None = None,
     ) -> None:
-        import openvino as ov
-
+        ov = load_openvino()
         logging.getLogger("openvino").setLevel(logging.ERROR)
         config: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY" if concurrency.streams == 1 else "THROUGHPUT",
@@ -89,10 +89,8 @@ class _OpenVinoLane(Lane):
         self._image: NDArray[np.uint8] | None = None
 
     def start(self, image: NDArray[np.uint8]) -> None:
-        import openvino as ov
-
         self._image = image  # lent to OpenVINO until the result is there
-        self._request.set_input_tensor(0, ov.Tensor(image.reshape(self._shape), shared_memory=True))
+        self._request.set_input_tensor(0, load_openvino().Tensor(image.reshape(self._shape), shared_memory=True))
         self._request.start_async()
 
     def wait(self) -> tuple[NDArray[np.float32], ...]:

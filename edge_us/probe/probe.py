@@ -20,7 +20,7 @@ from edge_us.errors import EdgeUsError, InputError, ModelError
 from edge_us.inference.backend import BackendName, Precision
 from edge_us.probe.libraries import ELEMENT_LOG, elements
 
-PROBED = (Scheme.VIDEO, Scheme.DICOM, Scheme.METAIMAGE, Scheme.IMAGES)
+PROBED = (Scheme.VIDEO, Scheme.DICOM, Scheme.METAIMAGE, Scheme.IMAGES, Scheme.BUNDLE)
 """Sources that are files. A live source is a device or a peer that was chosen, and a phantom is ours."""
 GRACE_S = 20.0
 """Beyond the time that opening may take: starting Python and loading libraries on a busy machine."""
@@ -29,7 +29,7 @@ MODEL_S = 60.0
 CHILD = "edge_us.probe.child"
 _SOURCE_HINT = (
     "It is damaged or was made to do harm. Update the software named above, or convert the file with another program; "
-    "--no-probe opens it without this check."
+    "`edge-us run --no-probe` opens it without this check."
 )
 _MODEL_HINT = "Export the network again, or try another --backend; --no-probe opens it without this check."
 _TAIL_BYTES = 1 << 20
@@ -146,6 +146,20 @@ def probe_source(uri: str, connect_timeout_s: float = 10.0) -> Probe | None:
         return None
     request = {"kind": "source", "uri": uri, "connect_timeout_s": connect_timeout_s}
     return Probe(request, parsed.shown, InputError, _SOURCE_HINT, connect_timeout_s + GRACE_S)
+
+
+def check_source(uri: str, connect_timeout_s: float = 10.0) -> None:
+    """`probe_source`, and wait for it.
+
+    Raises
+    ------
+    EdgeUsError
+        The file cannot be opened, or crashes the library that reads it.
+    """
+    probe = probe_source(uri, connect_timeout_s)
+    if probe is not None:
+        with probe:
+            probe.result()
 
 
 def probe_model(

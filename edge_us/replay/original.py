@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from edge_us.capture.uri import Scheme, parse_source
+from edge_us.capture.uri import Scheme, parse_source, without_credentials
 from edge_us.errors import InputError
 
 BLOCK = 1024 * 1024
@@ -39,13 +39,16 @@ def find_original(source: str, sha256: str, given: str | None) -> str:
         It is not there, or is another one.
     """
     where = given or source
+    shown = without_credentials(where)
     hint = "Say where it is now: edge-us replay BUNDLE --source FILE"
     try:
         there = hash_of_source(where)
     except (InputError, OSError) as error:
-        raise InputError(f"the recording of the bundle is not at {where} ({error})", hint) from None
+        raise InputError(
+            f"the recording of the bundle is not at {shown} ({without_credentials(str(error))})", hint
+        ) from None
     if there != sha256:
-        raise InputError(f"{where} is another recording than the one of the bundle (sha256 {there[:12]}…)", hint)
+        raise InputError(f"{shown} is another recording than the one of the bundle (sha256 {there[:12]}…)", hint)
     return where
 
 

@@ -113,8 +113,8 @@ class Analyser:
         reported under: malignancy, measurements, descriptors, nodes.
     exam : Exam
         What the detector looks for.
-    model : str or None
-        sha256 of the detector's network.
+    model, classifier : str or None
+        sha256 of the detector's network, and of the classifier's if there is one.
     """
 
     def __init__(
@@ -127,6 +127,7 @@ class Analyser:
         conclusions: Mapping[str, Conclusion] | None = None,
         exam: Exam = Exam.BREAST,
         model: str | None = None,
+        classifier: str | None = None,
     ) -> None:
         self._detector = detector
         self._tracker = tracker
@@ -134,7 +135,7 @@ class Analyser:
         self._given = given
         self._judge = judge
         self._conclusions = dict(conclusions or {})
-        self._exam, self._model = exam, model
+        self._exam, self._model, self._classifier = exam, model, classifier
         self._own_stages_ns: dict[str, int] = {}
         self._learnt_ns: dict[str, int] = {}
         self._finder: RegionFinder | None = None
@@ -211,6 +212,7 @@ class Analyser:
             mm_per_px=frame.geometry.mm_per_px,
             exam=self._exam,
             model=self._model,
+            classifier=self._classifier,
         )
 
     def learn(self) -> None:

@@ -56,7 +56,7 @@ def _check_output(option: str, path: Path, source: str, seen: dict[Path, str]) -
     seen[real] = option
     # What the source is called may be too long for a file: then it is none.
     if path.exists() and os.path.exists(source) and path.samefile(source):  # noqa: PTH110
-        raise UsageError(f"--{option} would overwrite the source {source}", "Choose another file.")
+        raise UsageError(f"--{option} would overwrite the source {without_credentials(source)}", "Choose another file.")
     if path.is_dir() and option != "bundle":
         raise UsageError(f"--{option} {path} is a folder", "Give a file name.")
     folder = real.parent
@@ -123,7 +123,8 @@ def build_analyser(
 
             conclusions["nodes"] = Looks(ReadNode(), stills=stills, threshold=shown)
     detector = detector or Detector(share.model, share.lanes, floor, exam=config.exam)
-    return Analyser(detector, tracker, policy, given, judge, conclusions, config.exam, share.model.sha256)
+    classifier = None if share.classifier is None else share.classifier.model.sha256
+    return Analyser(detector, tracker, policy, given, judge, conclusions, config.exam, share.model.sha256, classifier)
 
 
 def read_preset_of(config: RunConfig) -> Preset | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hmac
+import socket
 import ssl
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,6 +13,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
 from pathlib import Path
+from socketserver import TCPServer
 from typing import TYPE_CHECKING, Any
 
 from edge_us.errors import MissingDependencyError, PipelineError, UsageError
@@ -94,12 +97,15 @@ class MetricsServer:
         registry = CollectorRegistry(auto_describe=False)
         registry.register(_Collector(runs))
         try:
-            self._server = ThreadingHTTPServer((endpoint.host, endpoint.port), _handler(registry, endpoint.token))
-            self._server.daemon_threads = True
+            self._server = _server_of(endpoint.host)((endpoint.host, endpoint.port), _handler(registry, endpoint.token))
             if endpoint.certificate is not None:
                 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
                 context.load_cert_chain(*endpoint.certificate)
-                self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+                # The handshake waits for the client's first reading: in the handler's thread and under its timeout,
+                # not in the one that accepts, which a silent client would hold for ever, and `close` with it.
+                self._server.socket = context.wrap_socket(
+                    self._server.socket, server_side=True, do_handshake_on_connect=False
+                )
         except (OSError, ssl.SSLError) as error:
             raise PipelineError(
                 f"metrics cannot be served at {endpoint.host}:{endpoint.port}: {error}", "Choose another --metrics."
@@ -183,6 +189,26 @@ def _buckets(histogram: Histogram) -> tuple[list[tuple[str, float]], float]:
     counts = histogram.below_ms(BUCKETS_MS)
     named = [(str(limit / 1e3), float(count)) for limit, count in zip(BUCKETS_MS, counts, strict=True)]
     return [*named, ("+Inf", float(histogram.count))], (histogram.mean_ms or 0.0) * histogram.count / 1e3
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def server_bind(self) -> None:
+        TCPServer.server_bind(self)  # HTTPServer's would ask the network for this machine's name
+        self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exc_info()[1], OSError):  # a client that hangs up, or does not speak TLS, is no defect
+            super().handle_error(request, client_address)
+
+
+class _ServerOfIPv6(_Server):
+    address_family = socket.AF_INET6
+
+
+def _server_of(host: str) -> type[_Server]:
+    return _ServerOfIPv6 if ":" in host else _Server
 
 
 def _handler(registry: Any, token: str | None) -> type[BaseHTTPRequestHandler]:

@@ -48,6 +48,8 @@ def to_record(frame: Frame, result: FrameResult, *, deterministic: bool = False)
     }
     if result.model is not None:
         record["model"] = result.model
+    if result.classifier is not None:
+        record["classifier"] = result.classifier
     if result.exam is not None:
         record["exam"] = result.exam.value
     if result.ai_state is not AiState.ON:

@@ -1,4 +1,6 @@
+import inspect
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -8,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from edge_us.cli.bench import parse_duration
+from edge_us.cli.bench import bench_command, parse_duration
 from edge_us.errors import UsageError
 from edge_us.phantom.clip import write_phantom_clip
 from edge_us.phantom.spec import PhantomSpec
+from tests.rtsp import Serve, free_port
 
 CLI = (sys.executable, "-m", "edge_us.cli.main", "bench")
 
@@ -95,6 +98,37 @@ def test_a_size_that_no_model_has_is_refused_with_the_command_that_makes_one(cli
     assert done.returncode == 2
     assert "no model has an input of 640 px" in done.stderr
     assert "export.py" in done.stderr
+
+
+@pytest.mark.parametrize("words", [[], ["--region", "10,10,200,200"]])
+def test_a_live_source_is_recorded_only_where_its_region_is_named(
+    words: list[str], serve: Serve, tmp_path: Path
+) -> None:
+    out, port = tmp_path / "b.json", free_port()
+    serve(port, "someone", "hunter2secret")
+    address = f"rtsp://someone:hunter2secret@127.0.0.1:{port}/live"
+    done = bench([address, *words, "--seconds", 1, "--warm-up", 0.5, "--rounds", 1, "--json", out])
+    assert done.returncode == 0, done.stderr
+    (entry,) = json.loads(out.read_text())["cases"]
+    assert entry["case"]["mode"] == "live"
+    assert entry["case"]["source"] == f"rtsp://127.0.0.1:{port}/live"
+    assert entry["case"]["save"] is bool(words)
+    assert ("without recording" in done.stderr) is not bool(words)
+    assert entry["rounds"][0]["frames"] > 5
+    assert "hunter2" not in f"{out.read_text()}{done.stdout}{done.stderr}"
+
+
+def test_a_live_source_that_shall_be_recorded_needs_a_region_that_bench_takes(serve: Serve) -> None:
+    port = free_port()
+    serve(port, "someone", "hunter2secret")
+    done = bench([f"rtsp://someone:hunter2secret@127.0.0.1:{port}/live", "--save", "--seconds", 1, "--rounds", 1])
+    assert done.returncode == 2
+    assert "hunter2" not in f"{done.stdout}{done.stderr}"
+    assert "no image region is named" in done.stderr
+    named = set(re.findall(r"--[\w-]+", done.stderr.partition("hint:")[2])) - {"--out"}
+    assert named == {"--region", "--preset", "--record-full-screen"}
+    taken = inspect.signature(bench_command).parameters
+    assert {name[2:].replace("-", "_") for name in named} <= set(taken)
 
 
 def test_a_soak_is_one_long_round_with_windows(clip: Path, tmp_path: Path) -> None:

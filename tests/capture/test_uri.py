@@ -117,10 +117,58 @@ def test_an_empty_file_is_called_empty(tmp_path: Path) -> None:
         ("rtsp://host/x@2", "rtsp://host/x@2"),
         ("rtsp://host/x?user=a&password=b&channel=1", "rtsp://host/x?user=***&password=***&channel=1"),
         ("rtsp://host/x?access_token=b", "rtsp://host/x?access_token=***"),
+        ("rtsp://host:554/x?channel=1", "rtsp://host:554/x?channel=1"),
+        ("rtsp://host/x: [h264 @ 0x55] error", "rtsp://host/x: [h264 @ 0x55] error"),
+        ("v4l2src device=/dev/video0 ! x264enc key-int-max=10", "v4l2src device=/dev/video0 ! x264enc key-int-max=10"),
+        ("Path/to/scan@2.mp4", "Path/to/scan@2.mp4"),
     ],
 )
 def test_credentials_are_taken_out_of_any_text(text: str, safe: str) -> None:
     assert without_credentials(text) == safe
+
+
+SECRETS = [
+    "rtsp://us:SECRET@h/x",
+    "rtsp://us:a SECRET@h/x",
+    "rtsp://us:12/SECRET@h/x",
+    "rtsp://us:a@SECRET/b@h/x",
+    "rtsp://us:/SECRET@h",
+    "rtsp://SECRET@h/x@2",
+    "rtsp:/us:SECRET@h/x",
+    "rtsp:us:SECRET@h/x",
+    "rstp://us:a/SECRET@h/x",
+    "rstp:/us:SECRET@h/x",
+    "us:SECRET@h/x",
+    "//us:a/SECRET@h/x",
+    "us:a//SECRET@h/x",
+    "rtsp://h/x?user=us&password=SECRET",
+    "rtsp://h/x?pw=SECRET",
+    "gst:rtspsrc location=rtsp://h/x user-pw=SECRET ! decodebin",
+    "gst:rtspsrc location=rtsp://h/x proxy-pw=SECRET proxy-id=SECRET",
+    "gst:rtspsrc location=rtsp://us:a/SECRET@h/x",
+    'gst:rtspsrc user-pw="a \\" SECRET" name=a',
+    'gst:rtspsrc user-pw="a SECRET',
+    "gst:rtspsrc user-pw=(string)a&SECRET name=a",
+    "gst:a password=SECRET",
+    "gst:a passwd=SECRET",
+    "gst:a PASSWORD = SECRET",
+    "gst:a pw=SECRET",
+    "gst:srtsrc passphrase=SECRET",
+    "gst:a pass=SECRET",
+    "gst:a api-key=SECRET",
+    "gst:souphttpsrc cookies=SECRET",
+]
+
+
+@pytest.mark.parametrize("text", SECRETS)
+def test_no_secret_of_a_source_shows_however_it_is_written(text: str) -> None:
+    assert "SECRET" not in without_credentials(text)
+    assert "SECRET" not in without_credentials(f"cannot open {text} now")
+    try:
+        said = repr(parse_source(text))
+    except InputError as error:
+        said = f"{error.message} {error.hint}"
+    assert "SECRET" not in said
 
 
 def test_a_secret_shows_nowhere() -> None:

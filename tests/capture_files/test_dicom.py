@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -245,7 +247,9 @@ def test_no_damaged_byte_raises_anything_but_our_errors(tmp_path: Path) -> None:
     assert outcomes >= {-1, 2}
 
 
-def test_h264_inside_dicom_is_played_with_the_headers_times(tmp_path: Path) -> None:
+@pytest.fixture
+def video(tmp_path: Path) -> Path:
+    """DICOM with twelve pictures in H.264."""
     pytest.importorskip("gi")
     launch = shutil.which("gst-launch-1.0")
     if launch is None:
@@ -254,7 +258,7 @@ def test_h264_inside_dicom_is_played_with_the_headers_times(tmp_path: Path) -> N
     caps = "video/x-raw,format=I420,width=160,height=120,framerate=10/1"
     pipeline = f"videotestsrc num-buffers=12 ! {caps} ! x264enc ! h264parse ! mp4mux ! filesink location={stream}"
     subprocess.run([launch, "-q", *pipeline.split()], check=True, timeout=60)
-    path = write_dicom(
+    return write_dicom(
         tmp_path / "a.dcm",
         [stream.read_bytes()],
         photometric="YBR_PARTIAL_420",
@@ -265,12 +269,43 @@ def test_h264_inside_dicom_is_played_with_the_headers_times(tmp_path: Path) -> N
         Columns=160,
         FrameTime="50",
     )
-    with open_source(str(path)) as source:
+
+
+def test_h264_inside_dicom_is_played_with_the_headers_times(video: Path) -> None:
+    with open_source(str(video)) as source:
         frames = list(source)
     assert len(frames) == 12
     assert frames[0].size == (160, 120)
     assert [frame.pts_ns for frame in frames] == [n * 50_000_000 for n in range(12)]
-    assert source.info.uri == str(path)
+    assert source.info.uri == str(video)
+
+
+PLAYS = """
+import sys, time
+from edge_us.capture.open import open_source
+with open_source(sys.argv[1]) as source:
+    assert source.read(10) is not None
+    print("playing", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_the_stream_inside_dicom_has_no_name_on_disk_and_is_gone_with_a_killed_process(
+    video: Path, tmp_path: Path
+) -> None:
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    player = subprocess.Popen(
+        [sys.executable, "-c", PLAYS, str(video)], stdout=subprocess.PIPE, env={**os.environ, "TMPDIR": str(temporary)}
+    )
+    try:
+        assert player.stdout is not None
+        assert player.stdout.readline() == b"playing\n"
+        assert list(temporary.iterdir()) == []
+    finally:
+        player.kill()
+        player.communicate()
+    assert list(temporary.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from edge_us.errors import ExitCode
 from edge_us.phantom.clip import write_phantom_clip
 from edge_us.phantom.render import render
 from edge_us.phantom.spec import PhantomSpec
+from edge_us.replay.records import read_findings
 from edge_us.schema import schema_path
 
 
@@ -56,6 +57,8 @@ def test_a_clip_becomes_a_video_findings_and_a_report(phantom: Path, tmp_path: P
         jsonschema.validate(record, schema)
         assert record["result_frame"] == record["frame"]
         assert record["model"] == report["model"]["sha256"]
+        assert record["classifier"] == report["classifier"]["sha256"]
+    assert [record.frame for record in read_findings(out["jsonl"])] == list(range(90))
     capture = cv2.VideoCapture(str(out["mp4"]))
     assert (
         int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) == 90 or sum(1 for _ in iter(lambda: capture.read()[0], False)) == 90

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 import edge_us
 from edge_us.calibrate.preset import read_preset
 from edge_us.capture.open import open_source
+from edge_us.cli.calibrate_region import YELLOW
 from edge_us.colour import to_gray
 from edge_us.errors import ExitCode, UsageError
 from edge_us.finding import AiState, FrameResult, SourceState
@@ -168,18 +171,35 @@ def test_a_region_is_found_shown_and_kept_as_a_preset(screen: Path, tmp_path: Pa
     assert np.abs(np.array(found.region) - np.array(image)).max() <= 8
     shown = cv2.imread(str(preset.with_suffix(".png")))
     assert shown is not None
-    with open_source(str(screen)) as source:
-        whole = to_gray(next(iter(source)))
-    rest = outside_of(Rect(*found.region), np.asarray(cv2.cvtColor(shown, cv2.COLOR_BGR2GRAY), np.uint8))
-    assert (
-        cv2.Laplacian(outside_of(Rect(*found.region), whole)[: image.y - 4], cv2.CV_64F).std()
-        > 3 * cv2.Laplacian(rest[: image.y - 4], cv2.CV_64F).std()
-    ), "what stands outside cannot be read"
+    rest = outside_of(Rect(*found.region), np.asarray(shown, np.uint8))
+    colours = {tuple(colour) for colour in np.unique(rest.reshape(-1, 3), axis=0).tolist()}
+    assert colours <= {(0, 0, 0), YELLOW}, "black, and the line around the region"
+    assert shown.any()
+    assert preset.with_suffix(".png").stat().st_mode & 0o777 == 0o600
     report = tmp_path / "report.json"
     record = tmp_path / "out.mp4"
     done = command("run", screen, "--preset", preset, "--record", record, "--report", report)
     assert done.returncode == ExitCode.OK, done.stderr
     assert json.loads(report.read_text())["region"] == "given"
+
+
+def test_the_picture_of_a_refused_region_is_removed(screen: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "look.png"
+    picture.touch(0o644)
+    words = ["calibrate", "region", screen, "--region", "100,80,600,480", "--out", tmp_path / "cart.toml"]
+    line = [sys.executable, "-m", "edge_us.cli.main", *map(str, words), "--picture", str(picture)]
+    asked = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert asked.stdout is not None
+        assert str(picture) in asked.stdout.readline()
+        assert picture.stat().st_mode & 0o777 == 0o600
+        assert picture.stat().st_size > 0
+        _, err = asked.communicate("n\n", timeout=30)
+    finally:
+        asked.kill()
+    assert asked.returncode == ExitCode.USAGE
+    assert "not confirmed" in err
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,10 @@ def main() -> None:
         from edge_us.inference import backends
 
         backends.__dict__["open_backend"] = lambda *_: harm()
+    elif os.environ["EDGE_US_TEST_WHERE"] == "bundle":
+        from edge_us.replay import lossless
+
+        lossless.__dict__["_pixels"] = lambda *_: harm()
     child.main()
 
 

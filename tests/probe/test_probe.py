@@ -6,6 +6,7 @@ import os
 import re
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 from edge_us.api import run
 from edge_us.capture.open import open_source
 from edge_us.cli.main import main
+from edge_us.cli.replay import NOT_REPLAYED
 from edge_us.errors import ExitCode, InputError, ModelError
 from edge_us.inference.backend import BackendName
 from edge_us.inference.registry import list_models
@@ -91,6 +93,61 @@ def test_a_run_over_a_file_that_crashes_its_decoder_ends_in_one_message_and_exit
         main()
     assert left.value.code == ExitCode.INPUT
     assert re.match(r"error: opening .* crashed in .*SIGSEGV\)\nhint: ", capsys.readouterr().err)
+
+
+@pytest.fixture
+def stored(tmp_path: Path) -> Path:
+    """A bundle that keeps its frames."""
+    folder = tmp_path / "bundle"
+    assert len(list(run("phantom:?frames=5&size=320x240", mode="live", bundle=folder))) > 0
+    assert list(folder.glob("*.mkv"))
+    return folder
+
+
+@pytest.mark.parametrize("words", [["run", "bundle:{}"], ["replay", "{}"]])
+def test_a_bundle_that_crashes_its_decoder_is_one_message(
+    stored: Path, words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["edge-us", *(word.format(stored) for word in words)])
+    with suppress(SystemExit):
+        main()
+    assert "crashed" not in capsys.readouterr().err
+    spoil(monkeypatch, "segfault", "bundle")
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == (NOT_REPLAYED if words[0] == "replay" else ExitCode.INPUT)
+    assert re.match(r"error: opening .* crashed in .*avdec_ffv1 .*SIGSEGV\)\nhint: ", capsys.readouterr().err)
+
+
+def test_a_bundle_that_names_its_recording_is_replayed_only_if_the_recording_opens(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "bundle"
+    assert len(list(run(str(clip), bundle=folder))) == 5
+    moved = clip.rename(tmp_path / "moved.mp4")
+    spoil(monkeypatch, "segfault")
+    monkeypatch.setattr(sys, "argv", ["edge-us", "replay", str(folder), "--source", str(moved)])
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == NOT_REPLAYED
+    assert re.match(rf"error: opening {moved} crashed in ", capsys.readouterr().err)
+
+
+def test_calibrating_and_evaluating_open_files_in_a_child_first(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spoil(monkeypatch, "segfault")
+    table = tmp_path / "clips.csv"
+    table.write_text(f"dataset,clip,masks,label,group,fps,split,synthetic\na,{clip},,normal,1,30,test,no\n")
+    for words in (
+        ["calibrate", "region", str(clip), "--region", "0,0,64,64", "--out", str(tmp_path / "a.toml"), "--yes"],
+        ["evaluate", str(table), "--video"],
+    ):
+        monkeypatch.setattr(sys, "argv", ["edge-us", *words])
+        with pytest.raises(SystemExit) as left:
+            main()
+        assert left.value.code == ExitCode.INPUT
+        assert re.search(r"error: .* crashed in .*SIGSEGV\)\nhint: ", capsys.readouterr().err)
 
 
 def test_without_a_probe_no_child_is_started(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:

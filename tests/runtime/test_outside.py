@@ -286,7 +286,9 @@ def test_on_this_machine_metrics_need_nothing(address: str) -> None:
     assert parse_endpoint(address).port == 9464
 
 
-def test_token_and_tls_are_really_asked_for(tmp_path: Path) -> None:
+@pytest.fixture
+def secured(tmp_path: Path) -> Endpoint:
+    """A port of this machine that takes TLS and a token."""
     made = subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
          "-keyout", tmp_path / "key", "-out", tmp_path / "cert"],
@@ -294,8 +296,11 @@ def test_token_and_tls_are_really_asked_for(tmp_path: Path) -> None:
     )  # fmt: skip
     if made.returncode:
         pytest.skip("openssl is not installed")
-    endpoint = Endpoint("127.0.0.1", 0, "0123456789abcdef", (tmp_path / "cert", tmp_path / "key"))
-    server = MetricsServer(endpoint, [busy()])
+    return Endpoint("127.0.0.1", 0, "0123456789abcdef", (tmp_path / "cert", tmp_path / "key"))
+
+
+def test_token_and_tls_are_really_asked_for(secured: Endpoint, tmp_path: Path) -> None:
+    server = MetricsServer(secured, [busy()])
     try:
         answers = []
         for token in ("", "wrong", "0123456789abcdef"):
@@ -310,6 +315,38 @@ def test_token_and_tls_are_really_asked_for(tmp_path: Path) -> None:
     finally:
         server.close()
     assert answers == [401, 401, 200]
+
+
+def test_a_client_that_says_nothing_holds_neither_the_others_nor_the_end(
+    secured: Endpoint, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = MetricsServer(secured, [busy()])
+    closing = threading.Thread(target=server.close, daemon=True)
+    with socket.create_connection(("127.0.0.1", server.port)):
+        context = ssl.create_default_context(cafile=str(tmp_path / "cert"))
+        context.check_hostname = False
+        other = http.client.HTTPSConnection("127.0.0.1", server.port, context=context, timeout=30)
+        other.request("GET", "/metrics")
+        assert other.getresponse().status == 401
+        other.close()
+        closing.start()
+        closing.join(30)
+        assert not closing.is_alive()
+    assert capsys.readouterr().err == ""
+
+
+def test_metrics_are_served_on_the_other_loopback_as_well() -> None:
+    addresses = Path("/proc/net/if_inet6")
+    if not addresses.exists() or "0" * 31 + "1 " not in addresses.read_text():
+        pytest.skip("there is no IPv6 here")
+    server = MetricsServer(parse_endpoint("[::1]:0"), [busy()])
+    try:
+        connection = http.client.HTTPConnection("::1", server.port, timeout=10)
+        connection.request("GET", "/metrics")
+        assert connection.getresponse().status == 200
+        connection.close()
+    finally:
+        server.close()
 
 
 def test_a_taken_port_is_one_clear_error() -> None:
@@ -381,6 +418,21 @@ def test_a_password_in_an_address_reaches_no_output(serve: Serve, tmp_path: Path
     for text in (shown, metrics.encode(), out.encode(), err.encode(), *kept):
         assert b"hunter2" not in text
         assert b"someone" not in text
+
+
+def test_a_password_in_an_address_is_not_printed_by_the_other_commands(serve: Serve, tmp_path: Path) -> None:
+    port = free_port()
+    serve(port, "someone", "hunter2secret")
+    address = f"rtsp://someone:hunter2secret@127.0.0.1:{port}/live"
+    for words in (
+        ["calibrate", "region", address, "--out", tmp_path / "a.toml", "--yes"],
+        ["bench", address, "--paced", "30"],
+    ):
+        done = command(*words)
+        assert done.returncode in (ExitCode.USAGE, ExitCode.INPUT), done.stderr
+        assert "127.0.0.1" in done.stderr
+        assert "hunter2" not in f"{done.stdout}{done.stderr}"
+        assert "someone" not in f"{done.stdout}{done.stderr}"
 
 
 def test_a_source_may_come_from_the_environment_or_a_file(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -124,6 +125,15 @@ def test_a_place_that_cannot_be_written_is_a_clear_error_at_once(tmp_path: Path)
         FindingsFile(tmp_path / "nowhere" / "out.jsonl")
     with pytest.raises(PipelineError, match="cannot write findings"):
         FindingsFile(tmp_path)
+
+
+def test_both_networks_are_named_by_hash_where_there_are_both() -> None:
+    record = to_record(FRAME, replace(result(), model="a" * 64, classifier="b" * 64))
+    jsonschema.validate(record, SCHEMA)
+    assert (record["model"], record["classifier"]) == ("a" * 64, "b" * 64)
+    assert "classifier" not in to_record(FRAME, replace(result(), model="a" * 64))
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**record, "classifier": "lesion-malignancy"}, SCHEMA)
 
 
 def test_outlines_stay_in_a_picture_that_nothing_is_concluded_from() -> None:

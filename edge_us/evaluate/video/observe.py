@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_us.capture.images import open_images
 from edge_us.capture.open import open_source
 from edge_us.capture.source import Source, SourceKind
 from edge_us.errors import InputError
@@ -140,7 +139,7 @@ def observe_clip(clip: Clip, config: RunConfig, engine: Engine, threshold: float
     truth: list[dict[int, tuple[float, ...]]] = []
     size = (0, 0)
     with ExitStack() as stack:
-        source = stack.enter_context(open_source(str(clip.clip)))
+        source = stack.enter_context(open_source(str(clip.clip), probe=True))
         if source.info.kind is not SourceKind.FILE:
             raise InputError(f"{clip.name} is not a recording", "Give files that edge-us run plays as a video.")
         fps = clip.fps or source.info.fps
@@ -184,7 +183,7 @@ def _rows(findings: Iterator[tuple[float, Finding]]) -> Floats:
 
 
 def _open_masks(path: Path) -> Source:
-    return open_images(path) if path.is_dir() else open_source(str(path))
+    return open_source(f"images:{path}" if path.is_dir() else str(path), probe=True)
 
 
 def _next_mask(clip: Clip, masks: Iterator[Frame], frame: Frame) -> dict[int, tuple[float, ...]]:
