@@ -1,46 +1,33 @@
-"""`Run`: the whole way from a source to its sinks, in the order in which the frames take it."""
+"""`Run`: everything that one source needs, opened in order, and told of when it is over."""
 
 from __future__ import annotations
 
-import time
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
-from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from edge_us.capture.source import SourceKind
-from edge_us.capture.state import OVER
 from edge_us.capture.uri import without_credentials
 from edge_us.config import Mode, RunConfig
-from edge_us.errors import EdgeUsError, InputError, PipelineError, UsageError
-from edge_us.finding import FrameResult, SourceState
+from edge_us.errors import EdgeUsError, InputError, UsageError
+from edge_us.finding import FrameResult
 from edge_us.frame import Frame
-from edge_us.replay.bundle import Happening
-from edge_us.runtime.analyser import Analyser, Begun
-from edge_us.runtime.composer import Captured, Composer
+from edge_us.runtime.composer import Composer
+from edge_us.runtime.every import every
 from edge_us.runtime.exams import ExamSwitch
 from edge_us.runtime.ledger import Ledger
+from edge_us.runtime.live import live
 from edge_us.runtime.machine import cpu_ns
 from edge_us.runtime.metrics import serving
 from edge_us.runtime.networks import Networks
 from edge_us.runtime.outputs import Outputs
-from edge_us.runtime.present import present
 from edge_us.runtime.report import build_report, write_report
-from edge_us.runtime.restart import RestartBudget
 from edge_us.runtime.status import Status
-from edge_us.runtime.worker import InferenceWorker
+from edge_us.runtime.way import DEFAULT_FPS, Way
 from edge_us.scale.watch import ScaleWatch
 
 if TYPE_CHECKING:
-    from edge_us.capture.source import Source
-    from edge_us.privacy.keep import Redactor
-    from edge_us.replay.writer import BundleWriter
     from edge_us.runtime.engine import Engine
-
-T = TypeVar("T")
-READ_TIMEOUT_S = 0.05
-DEFAULT_FPS = 30.0
 
 
 class Run:
@@ -90,11 +77,6 @@ class Run:
         self._ledger = ledger or Ledger()
         self.status = Status(without_credentials(config.source), self._ledger)
         self._beat = beat
-        self._bundle: BundleWriter | None = None
-        self._outputs: Outputs
-        self._composer: Composer
-        self._analyser: Analyser
-        self._scale: ScaleWatch
 
     def __iter__(self) -> Iterator[tuple[Frame, FrameResult]]:
         from edge_us.capture.open import open_source
@@ -125,145 +107,34 @@ class Run:
             for text in source.warnings:
                 self.status.warns(text)
             redactor = build_redactor(config, source.info, preset)
-            self._scale = ScaleWatch(preset, stills=source.info.kind is SourceKind.STILLS, tell=self.status.scale_is)
             mode = _mode(config.mode, source.info.kind)
+            bundle = None
             if config.bundle is not None:
                 from edge_us.replay.make import open_bundle
 
                 whole = redactor.keeps_all
-                self._bundle = open_bundle(config, source.info, networks.engine, mode, whole=whole, preset=preset)
-            self._outputs = build_outputs(config, source.info.fps or DEFAULT_FPS, mode, self._bundle)
-            self._composer = Composer(self._outputs, self._ledger, networks.engine.model.name)
+                bundle = open_bundle(config, source.info, networks.engine, mode, whole=whole, preset=preset)
+            outputs = build_outputs(config, source.info.fps or DEFAULT_FPS, mode, bundle)
             before_ns = cpu_ns()
             self.status.source_is(source.state)
-            walk = self._live if mode is Mode.LIVE else self._every
+            way = Way(
+                config, source, networks, networks.analyser(source.info.kind), redactor,
+                ScaleWatch(preset, stills=source.info.kind is SourceKind.STILLS, tell=self.status.scale_is),
+                Composer(outputs, self._ledger, networks.engine.model.name), self._ledger, self.status, self.exams,
+                lambda: self.stopped, self._beat, bundle,
+            )  # fmt: skip
             try:
-                yield from walk(source, networks, redactor)
+                yield from live(way) if mode is Mode.LIVE else every(way)
             finally:
-                self._outputs.close()
-                self._finish(source, mode, networks, before_ns)
+                outputs.close()
+                self._finish(way, outputs, mode, before_ns)
 
     def stop(self) -> None:
         """End after the frame in hand, with every file whole; may be called from a signal handler."""
         self.stopped = True
 
-    def _change_exam(self, networks: Networks, kind: SourceKind) -> Analyser:
-        """Go on with the exam that is wanted, if it can be had."""
-        self._analyser = self.exams.apply(networks, kind) or self._analyser
-        info, name = networks.engine.info, networks.engine.model.name
-        self.status.runs_on(name, info.name, info.precision)
-        self._composer.runs_on(name)
-        return self._analyser
-
-    def _done(self) -> bool:
-        return self.stopped or self._ledger.shown == self.config.max_frames
-
-    def _every(self, source: Source, networks: Networks, redactor: Redactor) -> Iterator[tuple[Frame, FrameResult]]:
-        """Every frame waits for its own inference: captured = inferred = shown.
-
-        With several lanes the next frames are inferred while this one is drawn and recorded; the order is kept.
-        """
-        analyser = self._analyser = networks.analyser(source.info.kind)
-        begun: deque[tuple[Captured, Begun]] = deque()
-        try:
-            for frame in source:
-                if self.exams.wanted is not networks.exam:
-                    while begun:
-                        yield self._finish_and_show(*begun.popleft(), analyser)
-                    analyser = self._change_exam(networks, source.info.kind)
-                captured = self._capture(frame, redactor)
-                begun.append((captured, _inferring(frame.index, partial(analyser.begin, captured.frame))))
-                if len(begun) == analyser.lanes:
-                    yield self._finish_and_show(*begun.popleft(), analyser)
-                if self.stopped or self._ledger.captured == self.config.max_frames:
-                    break
-            while begun:
-                yield self._finish_and_show(*begun.popleft(), analyser)
-        finally:
-            self._ledger.drop("run broken off", self._ledger.captured - self._ledger.shown)
-
-    def _finish_and_show(self, captured: Captured, begun: Begun, analyser: Analyser) -> tuple[Frame, FrameResult]:
-        frame = captured.frame
-        result = _inferring(frame.index, partial(analyser.finish, begun))
-        self._count(result, analyser.stages_ns)
-        now_ns = time.monotonic_ns()
-        shown = present(frame, result, SourceState.RUNNING, now_ns, float("inf"), captured.withheld)
-        self._composer.show(captured, shown)
-        self.status.shows(shown)
-        self._beat()
-        return frame, shown
-
-    def _live(self, source: Source, networks: Networks, redactor: Redactor) -> Iterator[tuple[Frame, FrameResult]]:
-        """Every frame is shown on time, whatever the network does."""
-        config, kind = self.config, source.info.kind
-        wait_ms = config.max_wait_ms
-        if wait_ms is None:
-            wait_ms = 1e3 / (source.info.fps or DEFAULT_FPS)
-
-        def restart(cause: str, hanging: bool, attempt: int) -> Analyser:
-            networks.renew(cause, hanging=hanging, attempt=attempt)
-            info = networks.engine.info
-            self.status.runs_on(networks.engine.model.name, info.name, info.precision)
-            if self._bundle is not None:
-                self._bundle.note(Happening.RESTARTED)
-            self._analyser = networks.analyser(kind)
-            return self._analyser
-
-        def count(result: FrameResult, stages_ns: Mapping[str, int]) -> None:
-            self._count(result, stages_ns)
-            if self._bundle is not None:
-                self._bundle.note(Happening.INFERRED, frame=result.frame_index)
-
-        self._analyser = networks.analyser(kind)
-        worker = InferenceWorker(self._analyser, count, restart, RestartBudget())
-        self._ledger.restarts = worker.restarts
-        last: Captured | None = None
-        state = SourceState.RUNNING
-        try:
-            while source.state not in OVER:
-                frame = source.read(READ_TIMEOUT_S)
-                self._beat()
-                self._ledger.lost = source.dropped
-                if source.state is not state and self._bundle is not None:
-                    self._bundle.note(Happening.SOURCE, state=source.state)
-                state = source.state
-                self.status.source_is(state)
-                if frame is None:
-                    if self.stopped:
-                        return
-                    if last is not None and source.state is not SourceState.RUNNING:
-                        self.status.shows(self._composer.show_again(last, source.state))
-                    continue
-                last = captured = self._capture(frame, redactor)
-                frame = captured.frame
-                if self.exams.wanted is not networks.exam:
-                    worker.replace(partial(self._change_exam, networks, kind))
-                worker.offer(frame)
-                newest, failure = worker.newest(frame.index, frame.captured_ns + int(wait_ms * 1e6))
-                failure = captured.withheld or failure
-                shown = present(frame, newest, source.state, time.monotonic_ns(), config.max_age_ms, failure)
-                self._composer.show(captured, shown)
-                self.status.shows(shown)
-                yield frame, shown
-                if self._done():
-                    return
-        finally:
-            worker.close()
-
-    def _capture(self, frame: Frame, redactor: Redactor) -> Captured:
-        """Take in one frame, with its scale; what may not leave the process goes no further than the local screen."""
-        self._ledger.captured += 1
-        frame = self._scale.measure(frame)  # here, where the strips that it looks at are still in the picture
-        kept, withheld = redactor.redact(frame)
-        return Captured(kept, frame, withheld)
-
-    def _count(self, _result: FrameResult, stages_ns: Mapping[str, int]) -> None:
-        self._ledger.inferred += 1
-        for name, duration_ns in stages_ns.items():
-            self._ledger.stage(name, duration_ns)
-
-    def _finish(self, source: Source, mode: Mode, networks: Networks, before_ns: int) -> None:
-        outputs, engine = self._outputs, networks.engine
+    def _finish(self, way: Way, outputs: Outputs, mode: Mode, before_ns: int) -> None:
+        source, networks, engine = way.source, way.networks, way.networks.engine
         self.failures = outputs.failures
         self.status.source_is(source.state)
         self._ledger.lost = source.dropped
@@ -279,8 +150,8 @@ class Run:
             described=self.config.measure,
             exam=networks.exam,
             backend=engine.info,
-            region=self._analyser.region_note,
-            scale=self._scale,
+            region=way.analyser.region_note,
+            scale=way.scale,
             ledger=self._ledger,
             # Of a process that other runs share nobody can say what this one used.
             cpu_ns=cpu_ns() - before_ns if self._engine is None else None,
@@ -302,16 +173,3 @@ def _mode(asked: Mode | None, kind: SourceKind) -> Mode:
         # Nothing but live mode looks at the clock while no frame comes, and so sees that the signal is lost.
         raise UsageError("a live source does not wait for its inference", "Leave out --mode every.")
     return Mode.LIVE
-
-
-def _inferring(index: int, step: Callable[[], T]) -> T:
-    """Do one step of inference; what is not one of our own errors becomes one."""
-    try:
-        return step()
-    except EdgeUsError:
-        raise
-    except Exception as error:
-        raise PipelineError(
-            f"inference failed on frame {index}: {type(error).__name__}: {error}",
-            "Try another --backend; everything shown until here is on disk.",
-        ) from error
