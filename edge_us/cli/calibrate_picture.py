@@ -1,4 +1,4 @@
-"""The picture that a calibrating command shows before somebody confirms what it found."""
+"""What the calibrating commands share: rectangles in options, and the picture that is shown first."""
 
 from __future__ import annotations
 
@@ -8,12 +8,31 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_us.errors import PipelineError
+from edge_us.errors import PipelineError, UsageError
 from edge_us.frame import Frame, Rect
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+
+def parse_rect(option: str, text: str) -> Rect:
+    """``X,Y,W,H`` of an option; raises `UsageError`."""
+    try:
+        x, y, width, height = (int(part) for part in text.split(","))
+    except ValueError:
+        x, y, width, height = -1, -1, 0, 0
+    if min(x, y) < 0 or min(width, height) < 1:
+        raise UsageError(
+            f"{option} {text}: it takes four whole numbers X,Y,W,H in px", f"Write {option} 100,80,600,480."
+        )
+    return Rect(x, y, width, height)
+
+
+def check_folder(out: Path) -> None:
+    """Refuse an ``--out`` whose folder is missing, before anybody waits for anything."""
+    if not out.parent.is_dir():
+        raise UsageError(f"--out: the folder {out.parent} does not exist", f"Make it: mkdir -p {out.parent}")
 
 
 def black_but(frame: Frame, shown: Sequence[Rect], hidden: Sequence[Rect] = ()) -> NDArray[np.uint8]:

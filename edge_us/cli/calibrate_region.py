@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from edge_us.cli.calibrate_picture import black_but, outline, shown_until_refused
+from edge_us.cli.calibrate_picture import black_but, check_folder, outline, parse_rect, shown_until_refused
 from edge_us.errors import InputError, UsageError
 from edge_us.frame import Frame, Rect
 from edge_us.region.finder import DECIDE_AT, RegionFinder
@@ -26,10 +26,9 @@ def region_command(
     """Find the image region of a cart's screen, show it, and write a preset once it is confirmed."""
     from edge_us.calibrate.preset import Preset
 
-    if not out.parent.is_dir():
-        raise UsageError(f"--out: the folder {out.parent} does not exist", f"Make it: mkdir -p {out.parent}")
-    given = None if region == "auto" else _rect("--region", region)
-    hidden = tuple(_rect("--hide", text) for text in hide)
+    check_folder(out)
+    given = None if region == "auto" else parse_rect("--region", region)
+    hidden = tuple(parse_rect("--hide", text) for text in hide)
     frame, rect = _look(source, given)
     shown = picture or out.with_suffix(".png")
     drawn = black_but(frame, [rect], hidden)
@@ -40,18 +39,6 @@ def region_command(
             raise UsageError("not confirmed: no preset was written", "Give the region yourself: --region X,Y,W,H.")
         Preset(name=name, screen=frame.size, region=(rect.x, rect.y, rect.width, rect.height), hide=hidden).write(out)
     typer.echo(f"preset {out}")
-
-
-def _rect(option: str, text: str) -> Rect:
-    try:
-        x, y, width, height = (int(part) for part in text.split(","))
-    except ValueError:
-        x, y, width, height = -1, -1, 0, 0
-    if min(x, y) < 0 or min(width, height) < 1:
-        raise UsageError(
-            f"{option} {text}: it takes four whole numbers X,Y,W,H in px", f"Write {option} 100,80,600,480."
-        )
-    return Rect(x, y, width, height)
 
 
 def _look(source: str, given: Rect | None) -> tuple[Frame, Rect]:
