@@ -1,7 +1,8 @@
 """What a strip of a screen looks like, kept as one mean grey for each block of 4 x 4 px and more.
 
-A tick that moves or a digit that changes moves a block's mean by far more than noise and compression do (`LIMIT`).
-Letters of the size that carts write settings in are two or three blocks high: they cannot be read any more.
+A tick that moves, or a number that becomes another, moves a block's mean by more than noise and compression do
+(`LIMIT`). Letters of the size that carts write settings in are two or three blocks high: they cannot be read any more.
+A single digit in small letters is beyond it; once the strips themselves are at hand, `strokes_differ` sees it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ LINES_A_PX = 180
 """A block has a pixel for so many lines of the screen: a larger screen has larger letters."""
 LIMIT = 16.0
 """Grey levels by which any block may be off. On phantom screens (`bench/scale_watch.py`) noise of 4 grey levels and
-H.264 move a block by 10.5 at most; the least of 360 changes moved one by 35.5."""
+H.264 move a block by 11.5 at most; changes moved one by 35.5 and more, but for a doubled depth in faint letters."""
+MEAN_LIMIT = 10.0
+"""The same for the mean of ten frames, which is off by 7.5 at most: before a scale is taken it costs nothing to look
+closer. Faint letters on a ruler whose ticks stay where they are, at 80 mm instead of 40, move a block by 18 at most."""
 STROKE_GREY, STROKE_SHARE = 60, 0.032
 """See `strokes_differ`: 3 pixels of a window of 8 x 8. At 3 Mbit/s and noise of 6 grey levels 2 pixels are off at most;
 a 6 that becomes an 8 in letters of 12 px and more changes 3 and more."""
@@ -70,9 +74,9 @@ def decode(text: str) -> Blocks:
     return np.array([ALPHABET.index(letter) * STEP + (STEP - 1) / 2 for letter in text], np.float32)
 
 
-def differs(one: Blocks, other: Blocks) -> bool:
-    """Whether any block is another one."""
-    return bool(np.abs(one - other).max() > LIMIT)
+def differs(one: Blocks, other: Blocks, limit: float = LIMIT) -> bool:
+    """Whether any block is off by more than ``limit`` grey levels."""
+    return bool(np.abs(one - other).max() > limit)
 
 
 def strokes_differ(grays: Sequence[Gray], others: Sequence[Gray], side: int) -> bool:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edge_us.frame import Frame, Geometry, Rect
-from edge_us.scale.fingerprint import block_px, cut, decode, differs, means, strokes_differ
+from edge_us.scale.fingerprint import MEAN_LIMIT, block_px, cut, decode, differs, means, strokes_differ
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -111,16 +111,18 @@ class ScaleWatch:
             return True
         if self._clear is not None:
             return not strokes_differ(grays, self._clear, side)
-        self._remember(grays)
-        return True
+        return self._remember(grays, side, reference)
 
-    def _remember(self, grays: tuple[Gray, ...]) -> None:
-        """Take the mean of the first frames on which the scale comes to hold."""
+    def _remember(self, grays: tuple[Gray, ...], side: int, reference: Blocks) -> bool:
+        """Take the mean of the frames on which the scale comes to hold, if it is what was calibrated."""
         sums = self._sums if self._alike else tuple(np.zeros(gray.shape, np.float32) for gray in grays)
         self._sums = tuple(total + gray for total, gray in zip(sums, grays, strict=True))
         if self._alike + 1 == self._needed:
-            self._clear = tuple(np.rint(total / self._needed).astype(np.uint8) for total in self._sums)
-            self._sums = ()
+            clear = tuple(np.rint(total / self._needed).astype(np.uint8) for total in self._sums)
+            if differs(means(clear, side), reference, MEAN_LIMIT):
+                return False
+            self._clear = clear
+        return True
 
     def _geometry(self, said: Geometry, preset: Preset) -> Geometry:
         """Kept as one object while nothing changes."""

@@ -37,7 +37,7 @@ def test_every_shipped_preset_is_whole_and_has_a_scale(path: Path) -> None:
         assert x + width <= region.x or x >= region.x + region.width, "the image itself moves"
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(
     name=st.text(st.characters(codec="utf-8", exclude_characters="\x7f"), max_size=20), letter=st.sampled_from(ALPHABET)
 )

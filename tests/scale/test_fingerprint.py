@@ -6,7 +6,7 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -23,12 +23,14 @@ SCREEN = (160, 80)
 Screen = NDArray[np.uint8]
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 255, width=32), min_size=1, max_size=50))
 def test_what_is_written_is_read_to_half_a_step(values: list[float]) -> None:
     blocks = np.array(values, np.float32)
     assert np.abs(decode(encode(blocks)) - blocks).max() <= STEP / 2 + 0.5
 
 
+@settings(max_examples=40, deadline=None)
 @given(
     st.builds(Rect, st.integers(0, 300), st.integers(0, 300), st.integers(1, 300), st.integers(1, 170)),
     st.sampled_from([480, 720, 1080, 2160]),

@@ -83,6 +83,20 @@ def test_a_preset_made_at_one_depth_is_never_used_at_another(preset: Preset) -> 
     assert watch.reason == "the screen is not as it was calibrated: go back or calibrate again"
 
 
+def test_faint_numbers_on_a_ruler_that_looks_the_same_are_told_before_a_scale_is_taken(tmp_path: Path) -> None:
+    layout = make_cart(800, 600, 22)  # dark grey words on mid grey, yellow ticks
+    script = [START] * 30 + [CartState(80)] * 40
+    screens = (compose_cart(layout, state, stand_in(layout, state, n), n) for n, state in enumerate(script))
+    clip = compress(with_noise(screens, 4.0, 0), tmp_path / "clip.mp4", fps=30, kbit_s=8000)
+    with open_source(str(clip)) as source:
+        frames = list(source)
+    preset = preset_for(layout, frames[:24])
+    watch = ScaleWatch(preset)
+    assert not any(watch.measure(frame).geometry.mm_per_px is not None for frame in frames[30:])
+    assert watch.measure(frames[0]).geometry.reason == ScaleState.NOT_YET.value
+    assert [watch.measure(frame).geometry.reason for frame in frames[:30]][-1] == ""
+
+
 def test_the_scale_comes_back_after_some_frames_in_a_row_that_look_as_they_were_calibrated(preset: Preset) -> None:
     told: list[ScaleState] = []
     watch = ScaleWatch(preset, tell=told.append)
