@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint typecheck unit resolve audit wheel train-env peers-env bench bench-compare soak fuzz clean
+.PHONY: demo test lint typecheck unit test-gpu resolve audit wheel train-env peers-env bench bench-compare soak fuzz clean
 
 demo: $(STAMP)
 	$(BIN)/edge-us demo --out out/demo
@@ -21,6 +21,14 @@ typecheck: $(STAMP)
 
 unit: $(STAMP)
 	$(BIN)/python -m pytest -q
+
+# On a machine with an NVIDIA GPU: tests, then bench/results/gpu-NAME.json. What is missing there (TensorRT, ONNX Runtime for
+# GPUs, pycuda) is skipped by name. GPU_PYTHON=python3 takes an environment that is there instead of making one.
+GPU_PYTHON := $(BIN)/python
+
+test-gpu: $(if $(filter $(BIN)/python,$(GPU_PYTHON)),$(STAMP))
+	$(GPU_PYTHON) -m pytest -q -m gpu tests
+	$(GPU_PYTHON) bench/gpu.py
 
 audit: $(STAMP)
 	$(BIN)/python scripts/audit.py --sbom out/sbom.json

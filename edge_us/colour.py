@@ -82,7 +82,7 @@ def to_bgr(frame: Frame, region: Rect | None = None) -> Image:
     up_u = cv2.resize(u[chroma], size, interpolation=cv2.INTER_LINEAR)
     up_v = cv2.resize(v[chroma], size, interpolation=cv2.INTER_LINEAR)
     yuv = cv2.merge([y_plane[y0:y1, x0:x1], np.asarray(up_u), np.asarray(up_v)])
-    bgr = np.asarray(cv2.transform(yuv, _yuv_to_bgr(frame.colorimetry)), np.uint8)
+    bgr = np.asarray(cv2.transform(yuv, yuv_to_bgr(frame.colorimetry)), np.uint8)
     return bgr[area.y - y0 : area.y - y0 + area.height, area.x - x0 : area.x - x0 + area.width]
 
 
@@ -168,7 +168,7 @@ def _compress_luma() -> Image:
 
 
 @lru_cache(maxsize=4)
-def _yuv_to_bgr(colorimetry: Colorimetry) -> NDArray[np.float64]:
+def yuv_to_bgr(colorimetry: Colorimetry) -> NDArray[np.float64]:
     """3x4 matrix from (Y, U, V, 1) in code values to full-range (B, G, R)."""
     red, blue = LUMA_WEIGHTS[colorimetry.matrix]
     green = 1 - red - blue

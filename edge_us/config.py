@@ -16,6 +16,7 @@ from edge_us.finding import Exam
 from edge_us.frame import Rect
 from edge_us.inference.backend import BackendName, Precision
 from edge_us.log import LogFormat
+from edge_us.sinks.decklink import DeckLinkMode
 
 ENV_PREFIX = "EDGE_US_"
 MAX_FILE_BYTES = 1 << 20
@@ -80,6 +81,11 @@ class RunConfig(BaseModel):
     fallback: Fallback = Field(
         Fallback.NONE, description="live: cpu lets another CPU backend take over from one that fails again and again."
     )
+    build: bool = Field(
+        False,
+        description="Build the TensorRT engines that this machine lacks before the run, with visible progress; never "
+        "done without.",
+    )
     threads: int | None = Field(None, ge=1, le=256, description="Inference threads; default all cores.")
     mode: Mode | None = Field(None, description="live or every; default live for live sources, every for files.")
     loop: bool = Field(False, description="Play a recording again and again, until stopped.")
@@ -131,6 +137,12 @@ class RunConfig(BaseModel):
     display: bool = Field(False, description="Show the annotated video in a window.")
     fullscreen: bool = Field(False, description="With display: cover the whole monitor.")
     monitor: int = Field(0, ge=0, description="With fullscreen: which monitor, counted from 0.")
+    decklink_out: int | None = Field(
+        None, ge=0, le=63, description="Play the annotated video on this output of a DeckLink card, counted from 0."
+    )
+    decklink_mode: DeckLinkMode = Field(
+        DeckLinkMode.HD1080P60, description="With decklink-out: what the card sends; pictures are fitted into it."
+    )
     deterministic: bool = Field(
         False, description="Zero the wall-clock values in findings, so that two runs are byte-identical."
     )

@@ -64,6 +64,10 @@ class ModelError(EdgeUsError):
     exit_code = ExitCode.MODEL
 
 
+class EngineMismatchError(ModelError):
+    """An engine that was built for something else than what is here: the message names what differs."""
+
+
 class PipelineError(EdgeUsError):
     """A backend, sink or source that failed while running."""
 

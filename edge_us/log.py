@@ -1,15 +1,14 @@
-"""What happens, told as it happens: events with fields, as text or as JSON lines on standard error."""
+"""What happens, told as it happens: events with fields, as text or as JSON lines."""
 
 from __future__ import annotations
 
 import json
 import logging
-import sys
 import time
 from collections.abc import Callable
 from datetime import datetime, timezone
 from enum import Enum
-from typing import Any, TextIO
+from typing import Any
 
 LOGGER = logging.getLogger("edge_us")
 LOGGER.addHandler(logging.NullHandler())
@@ -84,26 +83,3 @@ class TextFormatter(logging.Formatter):
         """One line."""
         fields = " ".join(f"{name}={value}" for name, value in getattr(record, "fields", {}).items())
         return f"{record.levelname.lower()}: {record.getMessage()}: {fields}"
-
-
-class _StandardError(logging.StreamHandler[TextIO]):
-    """Writes to whatever standard error is at the time of the event."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.stream = sys.stderr
-        super().emit(record)
-
-
-def tell_events(how: LogFormat, stream: TextIO | None = None) -> None:
-    """Tell events on ``stream`` (by default standard error) from now on; replaces what was asked for before."""
-    for handler in [each for each in LOGGER.handlers if not isinstance(each, logging.NullHandler)]:
-        LOGGER.removeHandler(handler)
-    LOGGER.propagate = False
-    LOGGER.setLevel(logging.CRITICAL + 1 if how is LogFormat.OFF else logging.INFO)
-    if how is LogFormat.OFF:
-        return
-    if how is LogFormat.WARNINGS:
-        LOGGER.setLevel(logging.WARNING)
-    handler = _StandardError() if stream is None else logging.StreamHandler(stream)
-    handler.setFormatter(JsonFormatter() if how is LogFormat.JSON else TextFormatter())
-    LOGGER.addHandler(handler)

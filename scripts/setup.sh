@@ -8,8 +8,8 @@ here=$(cd "$(dirname "$0")/.." && pwd)
 packages="python3-venv python3-gi gir1.2-gstreamer-1.0 gir1.2-gst-plugins-base-1.0 gir1.2-gst-rtsp-server-1.0
 gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly
 gstreamer1.0-libav gstreamer1.0-x"
-# Only the tests need these: a screen without a monitor, and a way to look at it.
-[ "${CI:-}" = "" ] || packages="$packages xvfb x11-apps"
+# Only the tests need these: screens without a monitor, and a way to look at them.
+[ "${CI:-}" = "" ] || packages="$packages xvfb x11-apps weston"
 
 missing=""
 if command -v dpkg-query >/dev/null 2>&1; then

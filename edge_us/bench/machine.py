@@ -42,7 +42,7 @@ def describe_machine(root: Path = Path("/")) -> dict[str, Any]:
         "kernel": platform.release(),
         "python": platform.python_version(),
         "versions": {name: _version(name) for name in PACKAGES},
-        "jetson": _jetson() if board.startswith("NVIDIA") or shutil.which("tegrastats") else None,
+        "jetson": _jetson(root) if board.startswith("NVIDIA") or shutil.which("tegrastats") else None,
     }
 
 
@@ -83,12 +83,12 @@ def parse_tegrastats(line: str) -> dict[str, float]:
     return found
 
 
-def _jetson() -> Mapping[str, Any]:
+def _jetson(root: Path) -> Mapping[str, Any]:
     mode = _output(["nvpmodel", "-q"])
     line = (_output(["timeout", "2", "tegrastats", "--interval", str(TEGRASTATS_INTERVAL_MS)]) or "").splitlines()
     return {
         "power_mode": (re.search(r"NV Power Mode: *(\S+)", mode or "") or [None, None])[1],
-        "l4t": (_read(Path("/etc/nv_tegra_release")) or "").split("\n")[0] or None,
+        "l4t": (_read(root / "etc/nv_tegra_release") or "").split("\n")[0] or None,
         "tegrastats": parse_tegrastats(line[0]) if line else None,
     }
 

@@ -154,6 +154,7 @@ def quantise(model: Model, ranges: Ranges, settings: Int8Settings) -> Any:
         The graph cannot be read, has nothing to quantise, or the ranges are another graph's.
     """
     quantization = load_package("onnxruntime.quantization", "onnx")
+    calibrate = load_package("onnxruntime.quantization.calibrate", "onnx")  # before 1.24 the class is here alone
     graph = read_graph(model.path)
     name_nodes(graph)
     nodes = quantised_nodes(graph, OPERATORS, settings.keep_float)
@@ -174,7 +175,7 @@ def quantise(model: Model, ranges: Ranges, settings: Int8Settings) -> Any:
             reduce_range=False,
             weight_qType=kind.QInt8,
             activation_qType=kind.QInt8 if settings.signed else kind.QUInt8,
-            tensors_range=quantization.TensorsData(quantization.CalibrationMethod.MinMax, data),
+            tensors_range=calibrate.TensorsData(quantization.CalibrationMethod.MinMax, data),
             nodes_to_quantize=nodes,
             nodes_to_exclude=[],
             op_types_to_quantize=list(OPERATORS),

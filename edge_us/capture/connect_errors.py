@@ -1,6 +1,9 @@
-"""What the user reads when a source never delivers a picture: pure functions from GStreamer's failure to our error."""
+"""What the user reads when a source delivers no picture, or stops early: pure functions from GStreamer's failure to our
+words."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from edge_us.capture.gst import HINT
 from edge_us.capture.gst_pipeline import Failure
@@ -41,3 +44,31 @@ def without_index(shown: str) -> InputError:
         f"{shown} has no index (moov box): its recording was cut off",
         "Record it again, or rebuild the index with a repair tool such as untrunc.",
     )
+
+
+def software_instead(shown: str, hardware: Sequence[str], failure: Failure | None) -> str:
+    """The warning for a source whose hardware decoder did not start."""
+    why = "no picture came" if failure is None else failure.message
+    return f"{shown}: hardware decoding ({', '.join(hardware)}) did not start ({why}): it is decoded on the CPU"
+
+
+def ended_early(shown: str, played: str, missing: int, failure: Failure | None, due_s: float | None) -> str | None:
+    """The warning for a recording of which not everything could be played; None where nothing was wrong.
+
+    Parameters
+    ----------
+    shown : str
+        The recording.
+    played : str
+        What could be played.
+    missing : int
+        Bytes that its container says are missing.
+    failure : Failure or None
+    due_s : float or None
+        How long it should last in s, where it ended before that.
+    """
+    if missing:
+        return f"{shown} is cut off ({missing} bytes are missing): {played}"
+    if failure is not None:
+        return f"{shown} is damaged ({failure.message}): {played}"
+    return None if due_s is None else f"{shown} should last {due_s:.1f} s: {played}"

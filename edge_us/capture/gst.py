@@ -6,6 +6,7 @@ from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
+from edge_us.capture.decoding import KNOWN
 from edge_us.errors import MissingDependencyError
 
 APT_PACKAGES = (
@@ -55,6 +56,12 @@ def available_elements() -> frozenset[str]:
     gst = load_gst()
     factories = gst.Registry.get().get_feature_list(gst.ElementFactory)
     return frozenset(factory.get_name() for factory in factories)
+
+
+def usable_elements() -> frozenset[str]:
+    """`available_elements` without the decoders that somebody switched off (``GST_PLUGIN_FEATURE_RANK=NAME:NONE``)."""
+    find = load_gst().ElementFactory.find
+    return available_elements() - {name for name in KNOWN & available_elements() if find(name).get_rank() == 0}
 
 
 def gst_version() -> tuple[int, int]:

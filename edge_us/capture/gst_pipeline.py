@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge_us.capture.gst import load_gst
-from edge_us.capture.pipelines import DEVICE, LIVE_QUEUE, SINK, PipelineSpec
-from edge_us.capture.probes import convert_explicitly, trust_the_bitstream_for_range
+from edge_us.capture.pipelines import DECODE, DEVICE, LIVE_QUEUE, SINK, PipelineSpec
+from edge_us.capture.probes import Plugged, convert_explicitly, decode_with, trust_the_bitstream_for_range
 from edge_us.capture.sequence import believable
 from edge_us.capture.uri import without_credentials
 from edge_us.errors import InputError, MissingDependencyError
@@ -36,11 +36,14 @@ class Failure:
         Decoders that are not installed: name and media type, such as ``("H.265 (Main Profile)", "video")``.
     hopeless : bool
         Trying again would not help: no such device or stream, wrong password, no decoder.
+    is_resource : bool
+        It is a device, file or address that failed, not what is done with its pictures.
     """
 
     message: str
     missing: tuple[tuple[str, str], ...] = ()
     hopeless: bool = False
+    is_resource: bool = False
 
 
 class GstPipeline:
@@ -74,7 +77,9 @@ class GstPipeline:
             self._device.set_property(name, value)
         self._sink = self._pipeline.get_by_name(SINK)
         self._bus = self._pipeline.get_bus()
-        convert_explicitly(gst, self._pipeline)
+        decode = self._pipeline.get_by_name(DECODE)
+        self._plugged = Plugged() if decode is None else decode_with(gst, decode, spec.decoders)
+        convert_explicitly(gst, self._pipeline, self._plugged)
         trust_the_bitstream_for_range(gst, self._pipeline)
         # A card's own clock would be another time than the monotonic one that capture stamps are on.
         self._pipeline.use_clock(gst.SystemClock.obtain())
@@ -88,6 +93,11 @@ class GstPipeline:
         if sample is not None:
             self._pulled += 1
         return sample
+
+    @property
+    def tried_decoders(self) -> tuple[str, ...]:
+        """Decoders that decodebin has tried so far."""
+        return tuple(self._plugged.names)
 
     @property
     def at_end(self) -> bool:
@@ -126,16 +136,24 @@ class GstPipeline:
             return None
         return bool(self._device.get_property("signal"))
 
+    @property
+    def answers(self) -> bool:
+        """Whether the server has said what it has; True where there is none to ask."""
+        return self._device is None or self._device.get_factory().get_name() != "rtspsrc" or self._device.numsrcpads > 0
+
     def failure(self) -> Failure | None:
         """The next error from the bus, or None."""
         message = self._bus.pop_filtered(self._gst.MessageType.ERROR)
         if message is None:
             # A DeckLink card without driver refuses without a word.
-            return Failure("the device or its driver is missing", hopeless=True) if self._refused else None
+            if not self._refused:
+                return None
+            return Failure("the device or its driver is missing", hopeless=True, is_resource=True)
         error, debug = message.parse_error()
         missing = tuple(dict.fromkeys(_MISSING.findall(debug or "")))
         hopeless = bool(missing) or (error.domain, error.code) in _HOPELESS
-        return Failure(without_credentials(error.message).rstrip("."), missing, hopeless)
+        is_resource = error.domain == "gst-resource-error-quark"
+        return Failure(without_credentials(error.message).rstrip("."), missing, hopeless, is_resource)
 
     def stop(self) -> None:
         """Release the device; blocks at most as long as the device takes to close (RTSP: 0.1 s)."""

@@ -12,13 +12,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from edge_us.capture.connect_errors import never_connected, not_playable, without_index, without_picture
+from edge_us.capture.connect_errors import (
+    ended_early,
+    never_connected,
+    not_playable,
+    software_instead,
+    without_index,
+    without_picture,
+)
 from edge_us.capture.container import lacks_index, missing_bytes
 from edge_us.capture.gst_pipeline import Failure, GstPipeline
 from edge_us.capture.pipelines import PipelineSpec
-from edge_us.capture.samples import SampleReader, time_in_segment
+from edge_us.capture.samples import SampleReader
 from edge_us.capture.source import Source
-from edge_us.capture.state import OVER, BackOff, after_silence, step
+from edge_us.capture.stamps import USUAL_FPS, Stamps
+from edge_us.capture.state import OVER, UNANSWERED_S, BackOff, after_silence, step
 from edge_us.finding import SourceState
 from edge_us.frame import Frame
 
@@ -86,9 +94,7 @@ class GstSource(Source):
         self._try_s = FIRST_TRY_S
         self._path = Path(str(spec.settings.get("location", "")))
         self._index = 0
-        self._epoch_ns: int | None = None
-        self._last_pts_ns = -1
-        self._last_captured_ns = 0
+        self._stamps = Stamps()
         self._silent_since_ns = now_ns()
         self._retry_ns = 0
         self._back_off = back_off or BackOff()
@@ -143,7 +149,8 @@ class GstSource(Source):
         self._state = SourceState.ENDED
 
     def _connect(self) -> None:
-        deadline_ns = self._now_ns() + int(self._connect_timeout_s * 1e9)
+        start_ns = self._now_ns()
+        deadline_ns = start_ns + int(self._connect_timeout_s * 1e9)
         connect = self._connect_live if self._live else self._connect_file
         if not self._live and lacks_index(self._path):
             raise without_index(self.info.uri)
@@ -153,6 +160,7 @@ class GstSource(Source):
             if self._held is not None:
                 break
             self._note_failure()
+            self._leave_hardware(is_late=self._now_ns() >= (start_ns + deadline_ns) // 2)
             connect(self._now_ns())
             if self._now_ns() >= deadline_ns:
                 raise never_connected(self.info.uri, self._connect_timeout_s, self._why, live=self._live)
@@ -161,6 +169,18 @@ class GstSource(Source):
         self._back_off.reset()
         fps = self._pipeline.fps if self._pipeline is not None else None
         self.info = replace(self.info, fps=fps)
+
+    def _leave_hardware(self, *, is_late: bool) -> None:
+        """Decode on the CPU from now on where hardware keeps the first picture away; not where a device is missing."""
+        software, failure = self._spec.software, self._failure
+        if software is None or self._pipeline is None:
+            return
+        tried = bool(self._pipeline.tried_decoders)
+        if (tried and is_late) if failure is None else (tried or not failure.is_resource):
+            self._warnings.append(software_instead(self.info.uri, self._spec.decoders.hardware, failure))
+            self._spec = software
+            self._teardown()
+            self._build()
 
     def _connect_file(self, now_ns: int) -> None:
         if self._failure is not None and self._quiet_after_failure(now_ns):
@@ -218,49 +238,31 @@ class GstSource(Source):
         if unpacked is None:
             self._undersized += 1
             return None
-        captured_ns, pts_ns = self._live_times(sample, now_ns) if self._live else self._file_times(sample, now_ns)
+        if self._live:
+            base_ns = self._pipeline.base_time_ns if self._pipeline is not None else None
+            captured_ns, pts_ns = self._stamps.of_live(sample, now_ns, base_ns)
+        else:
+            captured_ns, pts_ns = self._stamps.of_file(sample, now_ns, self.info.fps)
         if self._state is not SourceState.RUNNING:
             self._state = step(self._state, SourceState.RUNNING)
             self._back_off.reset()
-        self._last_pts_ns = pts_ns = max(pts_ns, self._last_pts_ns + 1)
         index, self._index = self._index, self._index + 1
         pixels, pixel_format, width, height, colorimetry = unpacked
         return Frame(pixels, pixel_format, width, height, index, pts_ns, captured_ns, colorimetry)
-
-    def _live_times(self, sample: Any, now_ns: int) -> tuple[int, int]:
-        """Base time + running time on GStreamer's clock, which is the monotonic one: when the picture arrived, not
-        when somebody asked for it.
-        """
-        arrived_ns = now_ns
-        running_ns = time_in_segment(sample, "to_running_time")
-        if running_ns is not None and self._pipeline is not None:
-            arrived_ns = min(self._pipeline.base_time_ns + running_ns, now_ns)
-        captured_ns = self._last_captured_ns = max(arrived_ns, self._last_captured_ns)
-        if self._epoch_ns is None:
-            self._epoch_ns = captured_ns
-        return captured_ns, captured_ns - self._epoch_ns
-
-    def _file_times(self, sample: Any, now_ns: int) -> tuple[int, int]:
-        pts_ns = time_in_segment(sample, "to_stream_time")
-        if pts_ns is None:
-            pts_ns = self._last_pts_ns + int(1e9 / (self.info.fps or 25.0))
-        return now_ns, pts_ns
 
     def _check_file(self) -> None:
         """No picture came: is it the end, or an error after which nothing more comes?"""
         self._note_failure()
         if self._pipeline is None or not (self._pipeline.at_end or self._quiet_after_failure(self._now_ns())):
             return
-        missing = missing_bytes(self._path)
         duration_ns = self._pipeline.duration_ns
-        played_s = self._last_pts_ns / 1e9
+        played_s = self._stamps.last_pts_ns / 1e9
+        shortfall_s = SHORTFALL_S + 2 / (self.info.fps or USUAL_FPS)
+        due_s = duration_ns / 1e9 if duration_ns is not None and duration_ns / 1e9 > played_s + shortfall_s else None
         played = f"{self._index} frames, {played_s:.1f} s, could be played"
-        if missing:
-            self._warnings.append(f"{self.info.uri} is cut off ({missing} bytes are missing): {played}")
-        elif self._failure is not None:
-            self._warnings.append(f"{self.info.uri} is damaged ({self._failure.message}): {played}")
-        elif duration_ns is not None and duration_ns / 1e9 > played_s + SHORTFALL_S + 2 / (self.info.fps or 25.0):
-            self._warnings.append(f"{self.info.uri} should last {duration_ns / 1e9:.1f} s: {played}")
+        warning = ended_early(self.info.uri, played, missing_bytes(self._path), self._failure, due_s)
+        if warning is not None:
+            self._warnings.append(warning)
         self._teardown()
         self._state = step(self._state, SourceState.ENDED)
 
@@ -276,7 +278,7 @@ class GstSource(Source):
         if self._failure is not None or self._pipeline.at_end:
             new = SourceState.RECONNECTING
         elif self._state is SourceState.RECONNECTING:
-            if silent_s <= self._connect_timeout_s:
+            if silent_s <= (self._connect_timeout_s if self._pipeline.answers else UNANSWERED_S):
                 return
             new = SourceState.RECONNECTING
         else:

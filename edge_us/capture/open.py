@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from edge_us.capture.gst import available_elements
+from edge_us.capture.gst import usable_elements
 from edge_us.capture.gst_source import GstSource
 from edge_us.capture.paced import Paced
 from edge_us.capture.pipelines import build_pipeline
@@ -116,4 +116,4 @@ def _open(parsed: SourceUri, connect_timeout_s: float) -> Source:
         from edge_us.capture.phantom_source import open_phantom
 
         return open_phantom(parsed.target)
-    return GstSource(build_pipeline(parsed, available_elements()), connect_timeout_s)
+    return GstSource(build_pipeline(parsed, usable_elements()), connect_timeout_s)

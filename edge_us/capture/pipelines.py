@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import unquote, urlsplit
 
+from edge_us.capture.decoding import MJPEG, Decoders, best_decoders, software_decoders
 from edge_us.capture.source import BurnedIn, SourceInfo, SourceKind
 from edge_us.capture.uri import Scheme, SourceUri
 
@@ -21,11 +22,11 @@ LIVE_QUEUE = 2
 RTSP_LATENCY_MS = 50
 """Jitter buffer; GStreamer's default of 2000 ms is two seconds of delay."""
 
-DEVICE, CONVERT, TARGET, SINK = "device", "convert", "target", "picture"
+DEVICE, DECODE, CONVERT, TARGET, SINK = "device", "decode", "convert", "target", "picture"
 """Names of the elements that the reader has to find again."""
 
 # Without `caps`, decodebin opens sound as well, and hangs on a file whose streams it does not know.
-_DECODE = "decodebin expose-all-streams=false caps=video/x-raw(ANY)"
+_DECODE = f"decodebin name={DECODE} expose-all-streams=false caps=video/x-raw(ANY)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,10 @@ class PipelineSpec:
         Whether the source runs on its own clock, drops, and is rebuilt when lost.
     is_users_own : bool
         Whether the user wrote its beginning: what cannot be built is then the user's mistake.
+    decoders : Decoders
+        Which element decodes what.
+    software : PipelineSpec or None
+        The same without hardware decoders, for where these do not start; None where there are none.
     """
 
     description: str = field(repr=False)
@@ -52,6 +57,8 @@ class PipelineSpec:
     shown: str
     live: bool
     is_users_own: bool = False
+    decoders: Decoders = field(default_factory=Decoders)
+    software: PipelineSpec | None = field(default=None, repr=False)
 
     @property
     def info(self) -> SourceInfo:
@@ -62,7 +69,7 @@ class PipelineSpec:
 
 
 def build_pipeline(source: SourceUri, elements: Set[str]) -> PipelineSpec:
-    """The pipeline of a source, ending in an appsink named `SINK`.
+    """The pipeline of a source, ending in an appsink named `SINK`; with hardware decoders where they are.
 
     Parameters
     ----------
@@ -70,8 +77,19 @@ def build_pipeline(source: SourceUri, elements: Set[str]) -> PipelineSpec:
     elements : set of str
         Names of the available elements; what is not there is not used.
     """
-    tail = picture_tail(elements, live=source.scheme is not Scheme.VIDEO)
+    software = _with_decoders(source, elements, software_decoders(elements))
+    best = _with_decoders(source, elements, best_decoders(elements))
+    return replace(best, software=software) if best.decoders != software.decoders else software
+
+
+def _with_decoders(source: SourceUri, elements: Set[str], decoders: Decoders) -> PipelineSpec:
     settings: dict[str, str | int]
+    if source.scheme is Scheme.V4L2:
+        # Raw or MJPEG: neither ever lies in the device's memory.
+        decoders = Decoders({media: name for media, name in decoders.by_format.items() if media == MJPEG})
+    elif source.scheme is Scheme.DECKLINK:
+        decoders = Decoders()
+    tail = picture_tail(elements, live=source.scheme is not Scheme.VIDEO, from_device=decoders.from_device)
     if source.scheme is Scheme.VIDEO:
         text, settings = f"filesrc name={DEVICE} ! {_DECODE} ! {tail}", {"location": source.target}
     elif source.scheme is Scheme.RTSP:
@@ -92,7 +110,7 @@ def build_pipeline(source: SourceUri, elements: Set[str]) -> PipelineSpec:
     else:
         raise ValueError(f"{source.scheme.value} is not read by GStreamer")
     own = source.scheme is Scheme.GSTREAMER
-    return PipelineSpec(text, settings, source.shown, source.scheme is not Scheme.VIDEO, own)
+    return PipelineSpec(text, settings, source.shown, source.scheme is not Scheme.VIDEO, own, decoders)
 
 
 def camera_tail(elements: Set[str]) -> str:
@@ -106,11 +124,12 @@ def camera_tail(elements: Set[str]) -> str:
     return f'capsfilter caps="{formats}" ! {_DECODE} ! {picture_tail(elements, live=True)}'
 
 
-def picture_tail(elements: Set[str], *, live: bool) -> str:
-    """What follows decoded pictures of any kind: conversion, deinterlacing, and the appsink named `SINK`."""
+def picture_tail(elements: Set[str], *, live: bool, from_device: str = "") -> str:
+    """What follows decoded pictures of any kind: conversion, deinterlacing, and the appsink named `SINK`.
+
+    ``from_device`` is that of `Decoders`.
+    """
     drop = f"drop=true max-buffers={LIVE_QUEUE}" if live else f"drop=false max-buffers={FILE_QUEUE}"
-    # On a Jetson decodebin takes nvv4l2decoder, whose pictures lie in device memory.
-    from_device = "nvvidconv ! video/x-raw ! " if {"nvv4l2decoder", "nvvidconv"} <= elements else ""
     # One picture per interlaced picture, from its first field alone: no delay, and no frame that nobody captured.
     deinterlace = "deinterlace mode=auto method=linear fields=top ! " if "deinterlace" in elements else ""
     return (

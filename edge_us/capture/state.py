@@ -17,10 +17,13 @@ ALLOWED: dict[S, frozenset[S]] = {
 OVER = frozenset({S.FAILED, S.ENDED})
 """States after which no frame comes."""
 
-STALL_S = 0.5
+STALL_S = 0.2
 """A live source without a picture for this long, and for three frame intervals, is stalled ..."""
 LOST_S = 2.0
 """... and for this long, and for ten frame intervals, is torn down and rebuilt."""
+UNANSWERED_S = 1.2
+"""A server that was lost and does not answer within this time is asked anew: a network that swallowed the question
+would only repeat it seconds later. One that answers gets as long as a first connection."""
 
 
 def step(old: S, new: S) -> S:

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 import typer
 
 from edge_us.cli.models_build import build_command
+from edge_us.cli.models_prebuild import prebuild_command
 from edge_us.errors import ExitCode
 
 models_app = typer.Typer(help="Shipped models, and files made from them.", no_args_is_help=True)
 models_app.command("build")(build_command)
+models_app.command("prebuild")(prebuild_command)
 
 
 @models_app.command("list")

@@ -11,7 +11,9 @@ from edge_us.builder.build import BuildPrecision, Built, build_model
 from edge_us.builder.gate import Gate
 from edge_us.builder.int8 import CalibrationMethod, Int8Settings
 from edge_us.builder.pictures import DEFAULT_IMAGES, CalibrationSource
-from edge_us.inference.backend import BackendName
+from edge_us.cli.models_prebuild import check_machine, prebuild_one
+from edge_us.errors import UsageError
+from edge_us.inference.backend import BackendName, Precision
 
 
 def build_command(
@@ -32,8 +34,13 @@ def build_command(
     gate: Path | None = typer.Option(None, help="CSV of labelled pictures that accuracy is held on; int8 needs it."),
     gate_split: str | None = typer.Option(None, help="Only rows of this split of the gate; default all rows."),
     backend: BackendName = typer.Option(BackendName.AUTO, help="Backend that judges."),
+    engine: bool = typer.Option(False, "--engine", help="Build the file's TensorRT engine for this machine as well."),
 ) -> None:
     """Build a model's ONNX file in another precision; refused where it loses more than half a point of accuracy."""
+    if engine:
+        if precision is BuildPrecision.INT8 and not signed:
+            raise UsageError("TensorRT takes no unsigned activations", "Add --signed, or leave out --engine.")
+        check_machine()
     built = build_model(
         model,
         precision,
@@ -46,6 +53,8 @@ def build_command(
     )
     for line in summary(built):
         typer.echo(line)
+    if engine:
+        typer.echo(prebuild_one(str(built.path), Precision.AUTO, None))
 
 
 def summary(built: Built) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from edge_us.errors import EdgeUsError
+from edge_us.errors import EdgeUsError, UsageError
 from edge_us.inference.backend import BackendName, Precision
 
 SAME, DIFFERENT, NOT_REPLAYED = 0, 1, 2
@@ -27,6 +27,9 @@ def replay_command(
     except EdgeUsError as error:
         typer.echo(f"error: {error.message}\nhint: {error.hint}", err=True)
         code = NOT_REPLAYED
+    except Exception as error:  # 1 says that the replay differs, which nobody knows here
+        typer.echo(f"error: the replay failed: {type(error).__name__}: {error}\nhint: Please report this.", err=True)
+        code = NOT_REPLAYED
     raise typer.Exit(code)
 
 
@@ -38,6 +41,8 @@ def _replay(
     from edge_us.replay.reader import read_bundle
     from edge_us.replay.replay import Replay, judge
 
+    if html is not None and not html.resolve().parent.is_dir():
+        raise UsageError(f"--html: the folder {html.resolve().parent} does not exist", "Choose another file.")
     bundle = read_bundle(folder)
     replay = Replay(bundle, backend, precision, source)
     verdict = judge(replay, _progress if sys.stderr.isatty() else None)
@@ -47,15 +52,15 @@ def _replay(
         )
     limits = replay.tolerance
     how = f"{replay.reason}: box {limits.box_px:g} px, mask IoU {limits.mask_iou:g}, score {limits.score:g}"
+    first = verdict.first
+    if first is None:
+        typer.echo(f"{verdict.frames} frames, all as they were ({how})")
+    else:
+        typer.echo(f"{verdict.differing} of {verdict.frames} frames differ ({how})")
+        typer.echo(f"first: frame {first.frame.index} at {first.frame.pts_ns / 1e9:.3f} s: {first.difference}")
     if html is not None:
         write_text(html, build_page(folder, verdict, how, bundle.header.model.name))
-    if verdict.first is None:
-        typer.echo(f"{verdict.frames} frames, all as they were ({how})")
-        return SAME
-    first = verdict.first
-    typer.echo(f"{verdict.differing} of {verdict.frames} frames differ ({how})")
-    typer.echo(f"first: frame {first.frame.index} at {first.frame.pts_ns / 1e9:.3f} s: {first.difference}")
-    return DIFFERENT
+    return SAME if first is None else DIFFERENT
 
 
 def _progress(frames: int) -> None:

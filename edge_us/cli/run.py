@@ -16,7 +16,8 @@ from edge_us.config import Analysable, Fallback, Mode, RunConfig, load_config
 from edge_us.errors import EdgeUsError, ExitCode
 from edge_us.finding import Exam
 from edge_us.inference.backend import BackendName, Precision
-from edge_us.log import LogFormat, tell_events
+from edge_us.log import LogFormat
+from edge_us.sinks.decklink import DeckLinkMode
 
 if TYPE_CHECKING:
     from edge_us.runtime.run import Run
@@ -40,6 +41,7 @@ def run_command(
     backend: BackendName | None = typer.Option(None, help=_help("backend")),
     precision: Precision | None = typer.Option(None, help=_help("precision")),
     fallback: Fallback | None = typer.Option(None, help=_help("fallback")),
+    build: bool | None = typer.Option(None, "--build", help=_help("build")),
     threads: int | None = typer.Option(None, help=_help("threads")),
     mode: Mode | None = typer.Option(None, help=_help("mode")),
     loop: bool | None = typer.Option(None, "--loop", help=_help("loop")),
@@ -64,6 +66,8 @@ def run_command(
     display: bool | None = typer.Option(None, "--display", help=_help("display")),
     fullscreen: bool | None = typer.Option(None, "--fullscreen", help=_help("fullscreen")),
     monitor: int | None = typer.Option(None, help=_help("monitor")),
+    decklink_out: int | None = typer.Option(None, metavar="N", help=_help("decklink_out")),
+    decklink_mode: DeckLinkMode | None = typer.Option(None, help=_help("decklink_mode")),
     deterministic: bool | None = typer.Option(None, "--deterministic", help=_help("deterministic")),
     probe: bool | None = typer.Option(None, "--probe/--no-probe", help=_help("probe")),
     connect_timeout: float | None = typer.Option(None, help=_help("connect_timeout_s")),
@@ -81,6 +85,7 @@ def run_command(
         "backend": backend,
         "precision": precision,
         "fallback": fallback,
+        "build": build,
         "threads": threads,
         "mode": mode,
         "loop": loop,
@@ -105,6 +110,8 @@ def run_command(
         "display": display,
         "fullscreen": fullscreen,
         "monitor": monitor,
+        "decklink_out": decklink_out,
+        "decklink_mode": decklink_mode,
         "deterministic": deterministic,
         "probe": probe,
         "connect_timeout_s": connect_timeout,
@@ -130,6 +137,7 @@ def execute(config: RunConfig) -> dict[str, Any]:
     """
     from edge_us.runtime.notify import Notifier
     from edge_us.runtime.run import Run
+    from edge_us.runtime.telling import say, tell_events
 
     tell_events(config.log)
     notifier = Notifier()
@@ -146,11 +154,11 @@ def execute(config: RunConfig) -> dict[str, Any]:
         notifier.stopping()
         progress.clear()
         if running.report is not None:
-            typer.echo(summary(running.report))
+            say(summary(running.report), sys.stdout)
             for warning in warnings(running.report, running.failures):
-                typer.echo(f"warning: {warning}", err=True)
+                say(f"warning: {warning}", sys.stderr)
     for failure in running.failures:
-        typer.echo(f"error: {failure.message}\nhint: {failure.hint}", err=True)
+        say(f"error: {failure.message}\nhint: {failure.hint}", sys.stderr)
     if running.failures:
         raise typer.Exit(ExitCode.RUNTIME)
     if running.stopped:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import typer
 
 from edge_us.errors import EdgeUsError, ExitCode
-from edge_us.log import tell_events
 
 if TYPE_CHECKING:
     from edge_us.config import RunConfig
@@ -25,6 +24,7 @@ def execute_several(configs: Sequence[RunConfig]) -> None:
     from edge_us.cli.run import Progress, stop_on_signals
     from edge_us.runtime.notify import Notifier
     from edge_us.runtime.several import Several
+    from edge_us.runtime.telling import tell_events
 
     tell_events(configs[0].log)
     progress, notifier = Progress(), Notifier()
@@ -33,7 +33,8 @@ def execute_several(configs: Sequence[RunConfig]) -> None:
         for shown in several:
             if shown:
                 notifier.ready()
-            notifier.alive()
+            if several.is_alive:
+                notifier.alive()
             progress.tick(shown)
         notifier.stopping()
         progress.clear()
@@ -47,21 +48,22 @@ def execute_several(configs: Sequence[RunConfig]) -> None:
 def _tell(several: Several) -> ExitCode:
     """Say how each run ended; the worst of it as an exit code."""
     from edge_us.cli.run import summary, warnings
+    from edge_us.runtime.telling import say
 
     code = ExitCode.OK
     for number, (running, report) in enumerate(zip(several.runs, several.reports(), strict=True)):
         name = f"{number + 1}"
         if report is not None:
-            typer.echo(f"{name} {report['source']}: {summary(report)}")
+            say(f"{name} {report['source']}: {summary(report)}", sys.stdout)
             for warning in warnings(report, running.failures):
-                typer.echo(f"{name} warning: {warning}", err=True)
+                say(f"{name} warning: {warning}", sys.stderr)
         errors = [*running.failures, *([several.errors[number]] if number in several.errors else [])]
         for error in errors:
             if not isinstance(error, EdgeUsError):
                 raise error
-            typer.echo(f"{name} error: {error.message}\n{name} hint: {error.hint}", err=True)
+            say(f"{name} error: {error.message}\n{name} hint: {error.hint}", sys.stderr)
             code = code or ExitCode(error.exit_code)
     total = several.together
     cpu = "-" if total.cpu_ms_per_frame is None else f"{total.cpu_ms_per_frame:.1f} CPU ms per frame"
-    typer.echo(f"together {total.shown} frames in {total.seconds:.1f} s, {cpu}", file=sys.stdout)
+    say(f"together {total.shown} frames in {total.seconds:.1f} s, {cpu}", sys.stdout)
     return code

@@ -21,6 +21,8 @@ class BackendName(str, Enum):
     AUTO = "auto"
     OPENVINO = "openvino"
     ONNXRUNTIME = "onnxruntime"
+    TENSORRT = "tensorrt"
+    ONNXRUNTIME_CUDA = "onnxruntime-cuda"
 
 
 class Precision(str, Enum):
@@ -74,6 +76,11 @@ class Network(Protocol):
     @property
     def path(self) -> Path:
         """The ONNX file."""
+        ...
+
+    @property
+    def sha256(self) -> str:
+        """Of the ONNX file."""
         ...
 
     @property

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from edge_us.errors import MissingDependencyError, ModelError, UsageError
+from edge_us.finding import Unknown
 from edge_us.inference.backend import ONE_AT_A_TIME, Backend, BackendName, Concurrency, Precision
+from edge_us.inference.gpu import (
+    NO_TENSORRT,
+    Gpu,
+    open_onnxruntime_cuda,
+    open_tensorrt,
+    probe_gpu,
+    unready_engine,
+)
 
 if TYPE_CHECKING:
     from edge_us.inference.backend import Network
@@ -30,6 +40,7 @@ class Machine:
     openvino: str | None
     onnxruntime: str | None
     native: frozenset[Precision]
+    gpu: Gpu = NO_TENSORRT
 
     def describe(self) -> tuple[str, ...]:
         """A line each for CPU and backends."""
@@ -38,6 +49,7 @@ class Machine:
             f"CPU {self.architecture}, native precisions: {native}",
             f"OpenVINO {self.openvino or 'not installed'}",
             f"ONNX Runtime {self.onnxruntime or 'not installed'}",
+            *self.gpu.describe(),
         )
 
 
@@ -55,19 +67,24 @@ class Choice:
     floats: Precision | None = None
 
 
-def probe_machine() -> Machine:
-    """Look at this machine; starts no inference."""
+def probe_machine(name: BackendName | None = None) -> Machine:
+    """Look at this machine, as far as it matters for a backend (None: all of it); starts no inference."""
     native = {Precision.FP32}
     if find_spec("openvino") is not None:
         import openvino as ov
 
         if "BF16" in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
             native.add(Precision.BF16)
-    return Machine(platform.machine(), _version("openvino"), _version("onnxruntime"), frozenset(native))
+    onnxruntime = _version("onnxruntime") or _version("onnxruntime-gpu")
+    return Machine(platform.machine(), _version("openvino"), onnxruntime, frozenset(native), probe_gpu(name))
 
 
 def choose_backend(
-    machine: Machine, name: BackendName, precision: Precision, stored: Precision = Precision.FP32
+    machine: Machine,
+    name: BackendName,
+    precision: Precision,
+    stored: Precision = Precision.FP32,
+    unready: Callable[[], str] = lambda: "",
 ) -> Choice:
     """Pick backend and precision; never silently slower or less precise than asked for.
 
@@ -80,6 +97,8 @@ def choose_backend(
     stored : Precision
         What lies in the file. A quantised file is computed in int8 and in nothing else: its weights are
         rounded for good.
+    unready : callable
+        Why the model's TensorRT engine cannot be taken; empty where it is ready. Only called where a GPU is there.
 
     Raises
     ------
@@ -89,17 +108,27 @@ def choose_backend(
         The backend, or every backend, is not installed.
     """
     if name is BackendName.AUTO:
+        why_not = machine.gpu.missing or unready()
+        if not why_not:
+            return Choice(BackendName.TENSORRT, precision, "GPU", ("a GPU is there, and an engine that fits it",))
+        no_gpu = f"no GPU is used: {why_not}"
         if machine.openvino is not None:
-            return _openvino(machine, precision, stored, ("OpenVINO is the fastest backend on CPUs",))
+            return _openvino(machine, precision, stored, (no_gpu, "OpenVINO is the fastest backend on CPUs"))
         if machine.onnxruntime is not None:
-            return _onnxruntime(precision, stored, ("OpenVINO is not installed",))
+            return _onnxruntime(precision, stored, (no_gpu, "OpenVINO is not installed"))
         raise MissingDependencyError("no inference backend is installed", "pip install openvino")
     if name is BackendName.OPENVINO:
         if machine.openvino is None:
             raise MissingDependencyError("OpenVINO is not installed", "pip install openvino")
         return _openvino(machine, precision, stored, ("it was asked for",))
+    if name is BackendName.TENSORRT:
+        if machine.gpu.missing:
+            raise MissingDependencyError(f"TensorRT cannot be used: {machine.gpu.missing}", "See `edge-us doctor`.")
+        return Choice(name, precision, "GPU", ("it was asked for",))
     if machine.onnxruntime is None:
         raise MissingDependencyError("ONNX Runtime is not installed", "pip install onnxruntime")
+    if name is BackendName.ONNXRUNTIME_CUDA:
+        return _onnxruntime_cuda(machine, precision, stored)
     return _onnxruntime(precision, stored, ("it was asked for",))
 
 
@@ -112,10 +141,15 @@ def open_backend(
 ) -> Backend:
     """Compile ``model`` on the chosen backend.
 
-    With ``auto``, a graph that OpenVINO cannot compile goes to ONNX Runtime; asked for by name it is a `ModelError`.
+    With ``auto``, the GPU is taken only where nothing is missing and the engine was built, and a graph that OpenVINO
+    cannot compile goes to ONNX Runtime; asked for by name it is a `ModelError`.
     """
-    machine = probe_machine()
-    choice = choose_backend(machine, name, precision, model.stored)
+    machine = probe_machine(name)
+    choice = choose_backend(machine, name, precision, model.stored, lambda: unready_engine(model, precision))
+    if choice.name is BackendName.TENSORRT:
+        return open_tensorrt(model, choice.precision, concurrency.lanes)
+    if choice.name is BackendName.ONNXRUNTIME_CUDA:
+        return open_onnxruntime_cuda(model, choice.precision, concurrency.lanes)
     if choice.name is BackendName.ONNXRUNTIME:
         return _open_onnxruntime(model, choice.precision, threads, concurrency.lanes)
     from edge_us.inference.openvino_backend import OpenVinoBackend
@@ -169,6 +203,23 @@ def _onnxruntime(precision: Precision, stored: Precision, reasons: tuple[str, ..
             _BUILD_HINT if precision is Precision.INT8 else "Use --precision fp32 or auto.",
         )
     return Choice(BackendName.ONNXRUNTIME, Precision.FP32, "CPU", (*reasons, "it computes in fp32"))
+
+
+def _onnxruntime_cuda(machine: Machine, precision: Precision, stored: Precision) -> Choice:
+    if isinstance(machine.gpu.driver, Unknown):
+        raise MissingDependencyError(f"no GPU can be used: {machine.gpu.driver.reason}", "See `edge-us doctor`.")
+    if stored is Precision.INT8:
+        raise UsageError(
+            "ONNX Runtime computes no int8 on a GPU",
+            "Use --backend tensorrt or openvino, or its fp32 file.",
+        )
+    if precision not in (Precision.AUTO, stored):
+        raise UsageError(
+            f"ONNX Runtime on a GPU computes this file in {stored.value}, not {precision.value}",
+            f"Use --precision {stored.value} or auto.",
+        )
+    reasons = ("it was asked for", f"the file holds {stored.value}")
+    return Choice(BackendName.ONNXRUNTIME_CUDA, stored, machine.gpu.driver.gpu.name, reasons)
 
 
 def _check_quantised(precision: Precision) -> None:

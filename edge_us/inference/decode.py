@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_us.errors import PipelineError
+from edge_us.frame import Rect
 from edge_us.inference.letterbox import Letterbox
 
 Array = NDArray[np.float32]
@@ -119,6 +120,59 @@ def _suppress(boxes: Array, labels: NDArray[np.int64], limit: float) -> NDArray[
     return np.flatnonzero(alive)
 
 
+@dataclass(frozen=True, slots=True)
+class MaskWindow:
+    """The part of the prototypes that one lesion's mask comes from.
+
+    Attributes
+    ----------
+    cells : Rect
+        In cells of the prototypes.
+    pixels : Rect
+        What the mask covers, in px of the frame.
+    matrix : ndarray of float64, shape (2, 3)
+        From px inside `pixels` to cells inside `cells`.
+    """
+
+    cells: Rect
+    pixels: Rect
+    matrix: NDArray[np.float64]
+
+
+def mask_window(
+    box: Array, prototypes: tuple[int, ...], letterbox: Letterbox, frame_size: tuple[int, int]
+) -> MaskWindow | None:
+    """Where the mask of a box comes from; None where the box holds no pixel.
+
+    Parameters
+    ----------
+    box : ndarray of float32, shape (4,)
+        In frame px, clipped to the frame.
+    prototypes : (int, int)
+        Height and width of the prototypes.
+    letterbox : Letterbox
+    frame_size : (int, int)
+        Width and height of the frame.
+    """
+    # The pixels r with x1 <= r < x2, as Ultralytics crops its masks.
+    x0, y0 = int(np.ceil(box[0])), int(np.ceil(box[1]))
+    x1, y1 = min(int(np.ceil(box[2])), frame_size[0]), min(int(np.ceil(box[3])), frame_size[1])
+    if x1 <= x0 or y1 <= y0:
+        return None
+    proto_height, proto_width = prototypes
+    ratio = np.array([proto_width / letterbox.input_size[0], proto_height / letterbox.input_size[1]])
+    scale = np.array(letterbox.scale) * ratio
+    # Pixel centres: frame pixel x lies at x + 0.5, and prototype cell j covers j .. j + 1.
+    origin = (np.array(letterbox.inner[:2]) - np.array(letterbox.region[:2]) * np.array(letterbox.scale)) * ratio
+    low = np.floor((np.array([x0, y0]) + 0.5) * scale + origin - 0.5).astype(int)
+    high = np.ceil((np.array([x1, y1]) - 0.5) * scale + origin - 0.5).astype(int) + 1
+    low = np.clip(low, 0, [proto_width - 1, proto_height - 1])
+    high = np.clip(high, low + 1, [proto_width, proto_height])
+    shift = (np.array([x0, y0]) + 0.5) * scale + origin - 0.5 - low
+    matrix = np.array([[scale[0], 0, shift[0]], [0, scale[1], shift[1]]])
+    return MaskWindow(Rect(*low.tolist(), *(high - low).tolist()), Rect(x0, y0, x1 - x0, y1 - y0), matrix)
+
+
 def mask_contour(
     box: Array,
     coefficients: Array,
@@ -149,34 +203,22 @@ def mask_contour(
     """
     import cv2
 
-    # The pixels r with x1 <= r < x2, as Ultralytics crops its masks.
-    x0, y0 = int(np.ceil(box[0])), int(np.ceil(box[1]))
-    x1, y1 = min(int(np.ceil(box[2])), frame_size[0]), min(int(np.ceil(box[3])), frame_size[1])
-    if x1 <= x0 or y1 <= y0:
+    window = mask_window(box, prototypes.shape[1:], letterbox, frame_size)
+    if window is None:
         return np.zeros((0, 2), np.float32)
-    proto_height, proto_width = prototypes.shape[1:]
-    ratio = np.array([proto_width / letterbox.input_size[0], proto_height / letterbox.input_size[1]])
-    scale = np.array(letterbox.scale) * ratio
-    # Pixel centres: frame pixel x lies at x + 0.5, and prototype cell j covers j .. j + 1.
-    origin = (np.array(letterbox.inner[:2]) - np.array(letterbox.region[:2]) * np.array(letterbox.scale)) * ratio
-    low = np.floor((np.array([x0, y0]) + 0.5) * scale + origin - 0.5).astype(int)
-    high = np.ceil((np.array([x1, y1]) - 0.5) * scale + origin - 0.5).astype(int) + 1
-    low = np.clip(low, 0, [proto_width - 1, proto_height - 1])
-    high = np.clip(high, low + 1, [proto_width, proto_height])
-    crop = prototypes[:, low[1] : high[1], low[0] : high[0]]
+    x, y, width, height = window.cells
+    crop = prototypes[:, y : y + height, x : x + width]
     logits = (coefficients @ crop.reshape(len(crop), -1)).reshape(crop.shape[1:])
     _check_numbers(logits)
-    shift = (np.array([x0, y0]) + 0.5) * scale + origin - 0.5 - low
-    matrix = np.array([[scale[0], 0, shift[0]], [0, scale[1], shift[1]]])
     enlarged = cv2.warpAffine(
         logits,
-        matrix,
-        (x1 - x0, y1 - y0),
+        window.matrix,
+        (window.pixels.width, window.pixels.height),
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE,
     )
     mask = (np.asarray(enlarged) > least_logit).view(np.uint8)
-    contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE, offset=(x0, y0))
+    contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE, offset=window.pixels[:2])
     if not contours:
         return np.zeros((0, 2), np.float32)
     largest = max(contours, key=cv2.contourArea) if len(contours) > 1 else contours[0]

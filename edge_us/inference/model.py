@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from edge_us.errors import ModelError, one_line
 from edge_us.inference.backend import Precision
@@ -14,6 +15,7 @@ from edge_us.inference.built import inherited, stored_precision
 from edge_us.inference.decode import HeadLayout
 from edge_us.inference.registry import Entry, checked_file, find_entry
 
+T = TypeVar("T")
 EXPORT_HINT = "Export with Ultralytics: yolo export model=your-seg.pt format=onnx imgsz=320 (static, task segment)."
 MAX_SIDE = 4096
 MAX_OUTPUT_VALUES = 1 << 26
@@ -151,6 +153,24 @@ def read_onnx(path: Path) -> tuple[list[list[Any]], list[list[Any]], dict[str, s
     ModelError
         It is not an ONNX file that can be read.
     """
+
+    def look(session: Any) -> tuple[list[list[Any]], list[list[Any]], dict[str, str]]:
+        return (
+            [list(each.shape) for each in session.get_inputs()],
+            [list(each.shape) for each in session.get_outputs()],
+            dict(session.get_modelmeta().custom_metadata_map),
+        )
+
+    return _look_into(path, look)
+
+
+def output_names(path: Path) -> tuple[str, ...]:
+    """Names of an ONNX file's outputs in its order; raises `ModelError` as `read_onnx` does."""
+    return _look_into(path, lambda session: tuple(str(each.name) for each in session.get_outputs()))
+
+
+def _look_into(path: Path, look: Callable[[Any], T]) -> T:
+    """What ``look`` finds in a session that optimises and computes nothing."""
     import onnxruntime as ort
 
     options = ort.SessionOptions()
@@ -158,13 +178,8 @@ def read_onnx(path: Path) -> tuple[list[list[Any]], list[list[Any]], dict[str, s
     options.intra_op_num_threads = 1
     options.log_severity_level = 4
     try:
-        session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         # Names and metadata that are not UTF-8 come to light only when they are asked for.
-        return (
-            [list(each.shape) for each in session.get_inputs()],
-            [list(each.shape) for each in session.get_outputs()],
-            dict(session.get_modelmeta().custom_metadata_map),
-        )
+        return look(ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"]))
     except Exception as error:
         raise ModelError(f"{path} cannot be read as an ONNX model: {one_line(error)}", EXPORT_HINT) from None
 

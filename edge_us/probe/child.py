@@ -51,6 +51,13 @@ def _open_source(request: dict[str, Any], say: Say) -> None:
         source.read(timeout_s)
 
 
+_COMPUTES = {
+    "onnxruntime": ("onnxruntime",),
+    "tensorrt": ("tensorrt",),
+    "onnxruntime-cuda": ("onnxruntime", "onnxruntime-gpu"),
+}
+
+
 def _open_network(request: dict[str, Any], say: Say) -> None:
     from edge_us.classify.model import load_classifier
     from edge_us.inference.backend import BackendName, Network, Precision
@@ -64,7 +71,7 @@ def _open_network(request: dict[str, Any], say: Say) -> None:
     is_classifier = request["kind"] == "classifier"
     network: Network = load_classifier(request["path"]) if is_classifier else load_model(request["path"])
     backend = BackendName(request["backend"])
-    say(at=named(*(("onnxruntime",) if backend is BackendName.ONNXRUNTIME else ("openvino", "onnxruntime"))))
+    say(at=named(*_COMPUTES.get(backend.value, ("openvino", "onnxruntime"))))
     warm_up(network, open_backend(network, backend, Precision(request["precision"])))
 
 

@@ -29,6 +29,7 @@ class Tolerance:
     score: float
 
 
+LARGEST_SIDE_PX = 8192
 EXACT = Tolerance(0.0, 1.0, 0.0)
 """The same backend in the same precision: every number as written."""
 NEAR = Tolerance(2.0, 0.95, 0.02)
@@ -97,10 +98,13 @@ def _box_overlap(one: FindingRecord, other: FindingRecord) -> float:
 
 
 def mask_iou(one: FindingRecord, other: FindingRecord) -> float:
-    """Overlap of two filled contours, in whole pixels; 1 where both are empty."""
+    """Overlap of two filled contours, in whole pixels of a frame; 1 where both are empty."""
     import cv2
 
-    shapes = [np.rint(np.array(found.contour, np.float64).reshape(-1, 2)).astype(np.int32) for found in (one, other)]
+    # What a spoilt file says may lie anywhere: clipped, the masks stay as large as the largest screens.
+    far = np.array(((-LARGEST_SIDE_PX,), (LARGEST_SIDE_PX,)))
+    points = [np.array(found.contour, np.float64).reshape(-1, 2) for found in (one, other)]
+    shapes = [np.rint(np.clip(each, *far)).astype(np.int32) for each in points]
     if not all(len(shape) for shape in shapes):
         return float(not any(len(shape) for shape in shapes))
     low = np.min([shape.min(axis=0) for shape in shapes], axis=0)

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 OUTPUTS = frozenset(
     {"source", "bundle", "record", "findings", "report", "display", "fullscreen", "monitor", "connect_timeout_s",
+     "decklink_out", "decklink_mode",
      "max_frames", "backend", "precision", "fallback", "calibration", "preset", "deterministic", "record_full_screen",
-     "log", "metrics", "metrics_token", "metrics_cert", "metrics_key"}
+     "build", "log", "metrics", "metrics_token", "metrics_cert", "metrics_key"}
 )  # fmt: skip
 """Options that no result depends on, or that the header says in another place."""
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from edge_us.runtime.analyser import Analyser
     from edge_us.runtime.engine import Engine
 
+COPY_HINT = "Copy the bundle again: something of it was lost."
 RESULTS_KEPT = 64
 """Results that frames may still be shown with; an older one would be stale by far."""
 
@@ -99,12 +100,20 @@ class Replay:
     def __iter__(self) -> Iterator[Step]:
         from edge_us.sinks.findings_file import to_record
 
+        findings = self._bundle.findings()
         with closing(self._engine):
-            for (frame, shown), before in zip(self._shown(), self._bundle.findings(), strict=False):
+            for frame, shown in self._shown():
+                before = next(findings, None)
+                if before is None:
+                    if self._bundle.is_whole:
+                        raise InputError(f"the bundle {self._bundle.folder} lacks findings", COPY_HINT)
+                    return  # killed, or no room left
                 if frame is None or shown is None:
                     continue
                 now = FrameRecord.model_validate(to_record(frame, shown))
                 yield Step(frame, before, now, difference(before, now, self.tolerance))
+            if self._bundle.is_whole and next(findings, None) is not None:
+                raise InputError(f"the bundle {self._bundle.folder} lacks frames", COPY_HINT)
 
     def _shown(self) -> Iterator[tuple[Frame | None, FrameResult | None]]:
         """Every frame with what is shown on it, by the stamps of then."""
@@ -173,7 +182,13 @@ class Verdict:
 
 
 def judge(replay: Replay, progress: Callable[[int], None] | None = None) -> Verdict:
-    """Run a replay to its end."""
+    """Run a replay to its end.
+
+    Raises
+    ------
+    EdgeUsError
+        It cannot be replayed, or there is nothing in it to compare.
+    """
     frames = differing = 0
     first: Step | None = None
     for step in replay:
@@ -183,6 +198,8 @@ def judge(replay: Replay, progress: Callable[[int], None] | None = None) -> Verd
             first = first or step
         if progress is not None:
             progress(frames)
+    if not frames:
+        raise InputError("the bundle holds no frame to compare", COPY_HINT)
     return Verdict(frames, differing, first)
 
 

@@ -135,7 +135,7 @@ def build_redactor(config: RunConfig, info: SourceInfo) -> Redactor:
         region=parse_region(config.region),
         preset=None if config.preset is None else read_preset(config.preset),
         full_screen=config.record_full_screen,
-        pixels_leave=config.record is not None or config.bundle is not None,
+        pixels_leave=not (config.record is None and config.bundle is None and config.decklink_out is None),
     )
 
 
@@ -157,6 +157,10 @@ def build_outputs(config: RunConfig, fps: float, mode: Mode, bundle: BundleWrite
             from edge_us.sinks.display import Display
 
             sinks.append(Display(fullscreen=config.fullscreen, monitor=config.monitor))
+        if config.decklink_out is not None:
+            from edge_us.sinks.decklink import DeckLinkOut
+
+            sinks.append(DeckLinkOut(config.decklink_out, config.decklink_mode))
     except BaseException:
         Outputs(sinks).close()
         raise

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from edge_us.finding import FrameResult, SourceState
+from edge_us.finding import AiState, FrameResult, SourceState
 from edge_us.frame import Frame
 from edge_us.overlay.overlay import Overlay
 from edge_us.overlay.picture import Hud, Picture
@@ -71,15 +71,27 @@ class Composer:
         ledger.show(frame.captured_ns, done_ns, own_result=result.frame_index == frame.index)
         self._fps = self._recent.tick(done_ns)
 
-    def show_again(self, last: Captured, state: SourceState) -> None:
-        """While no frame comes, say so in the picture: a screen that just stands looks like a quiet scan."""
+    def show_again(self, last: Captured, state: SourceState) -> FrameResult:
+        """While no frame comes, say so in the picture: a screen that just stands looks like a quiet scan.
+
+        Returns what is shown on it.
+        """
         now_ns = time.monotonic_ns()
         frame, result = present_again(last.frame, state, now_ns)
         screen = frame if last.screen is last.frame else present_again(last.screen, state, now_ns)[0]
         self._outputs.write_again(frame, result, self._draw(frame, screen, result))
+        return result
 
     def _draw(self, frame: Frame, screen: Frame, result: FrameResult) -> dict[Sees, Picture]:
-        """The pictures that somebody wants; one serves both where all of the screen may leave."""
+        """The pictures that somebody wants; without findings where those cannot be drawn."""
+        try:
+            return self._drawn(frame, screen, result)
+        except Exception as error:  # whatever a finding is like, the picture goes on
+            reason = f"drawing failed: {type(error).__name__}: {error}"
+            return self._drawn(frame, screen, replace(result, ai_state=AiState.OFF, findings=(), reason=reason))
+
+    def _drawn(self, frame: Frame, screen: Frame, result: FrameResult) -> dict[Sees, Picture]:
+        """One picture serves both where all of the screen may leave."""
         hud = Hud(self._fps, sum(self._ledger.all_dropped().values()), self._ledger.skipped, self._model)
         wanted = {Sees.KEPT: frame, Sees.SCREEN: screen}
         if screen is frame and any(self._outputs.wants(sees) for sees in wanted):

@@ -137,8 +137,8 @@ def open_engine(
         for each in (*filter(None, (classifier,)), *plugins):
             # A crop is small work that comes now and then: beside other streams it gets one thread.
             few = threads if waits else 1
-            # Int8 belongs to the detector's file; a classifier has a file and a precision of its own.
-            own = Precision.AUTO if precision is Precision.INT8 else precision
+            # These belong to the detector's file; a classifier has a file and a precision of its own.
+            own = Precision.AUTO if precision in (Precision.INT8, Precision.FP16) else precision
             second = open_backend(each, backend, own, few, Concurrency(lanes=sources))
             stack.enter_context(closing(second))
             warm_up(each, second)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 OTHER_CPU = {"openvino": BackendName.ONNXRUNTIME}
 """Where a backend goes that cannot be had again; all others go to OpenVINO."""
+GPU_BACKENDS = frozenset({BackendName.TENSORRT.value, BackendName.ONNXRUNTIME_CUDA.value})
 PATIENCE = 3
 """Which restart within the budget goes to the fallback."""
 
@@ -42,10 +43,14 @@ class Networks:
     """
 
     def __init__(self, config: RunConfig, shared: Engine | None, number: int) -> None:
-        self._config = config
+        # Engines are built before a run, and never in the midst of one.
+        self._config = config.model_copy(update={"build": False})
         self._number = number
         self._own: Engine | None = None if shared is not None else open_engine_for(config)
         self._engine = shared or self._own
+        # ``auto`` is settled once: a GPU that goes missing is a failure, and no reason to take the CPU without a word.
+        if self.engine.info.name in GPU_BACKENDS:
+            self._config = self._config.model_copy(update={"backend": BackendName(self.engine.info.name)})
         self.warnings: list[str] = []
 
     @property
@@ -164,6 +169,10 @@ def open_engine_for(config: RunConfig, sources: int = 1, waits: bool | None = No
     from edge_us.runtime.engine import open_engine
     from edge_us.runtime.probing import check_networks
 
+    if config.build:
+        from edge_us.runtime.prebuilding import build_missing
+
+        build_missing(config)
     check_networks(config)
     model = calibrated(load_model(model_name(config), config.precision), config.calibration)
     wanted_classes(model, config.exam)

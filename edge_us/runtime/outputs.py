@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from edge_us.errors import EdgeUsError
+from edge_us.errors import EdgeUsError, PipelineError
 from edge_us.finding import FrameResult
 from edge_us.frame import Frame
 from edge_us.log import EventLog
@@ -51,7 +51,7 @@ class Outputs:
         for sink in self._all:
             try:
                 sink.close()
-            except EdgeUsError as error:
+            except Exception as error:
                 self._give_up(sink, error)
 
     def _write(
@@ -60,10 +60,13 @@ class Outputs:
         for sink in sinks:
             try:
                 sink.write(frame, result, pictures.get(sink.sees))
-            except EdgeUsError as error:
+            except Exception as error:  # whatever fails in one sink must not take the others along
                 self._give_up(sink, error)
 
-    def _give_up(self, sink: Sink, error: EdgeUsError) -> None:
+    def _give_up(self, sink: Sink, error: Exception) -> None:
+        if not isinstance(error, EdgeUsError):
+            message = f"the {sink.name} stopped: {type(error).__name__}: {error}"
+            error = PipelineError(message, "The run goes on without it. Please report this.")
         if sink in self._working:
             self._working.remove(sink)
         self.failures.append(error)

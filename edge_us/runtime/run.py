@@ -13,7 +13,7 @@ from edge_us.capture.source import SourceKind
 from edge_us.capture.state import OVER
 from edge_us.capture.uri import without_credentials
 from edge_us.config import Mode, RunConfig
-from edge_us.errors import EdgeUsError, InputError, PipelineError
+from edge_us.errors import EdgeUsError, InputError, PipelineError, UsageError
 from edge_us.finding import FrameResult, SourceState
 from edge_us.frame import Frame
 from edge_us.replay.bundle import Happening
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from edge_us.runtime.engine import Engine
 
 T = TypeVar("T")
-READ_TIMEOUT_S = 0.25
+READ_TIMEOUT_S = 0.05
 DEFAULT_FPS = 30.0
 
 
@@ -119,8 +119,10 @@ class Run:
                     loop=config.loop,
                 )
             )
+            for text in source.warnings:
+                self.status.warns(text)
             redactor = build_redactor(config, source.info)
-            mode = config.mode or _default_mode(source.info.kind)
+            mode = _mode(config.mode, source.info.kind)
             if config.bundle is not None:
                 from edge_us.replay.make import open_bundle
 
@@ -225,7 +227,7 @@ class Run:
                     if self.stopped:
                         return
                     if last is not None and source.state is not SourceState.RUNNING:
-                        self._composer.show_again(last, source.state)
+                        self.status.shows(self._composer.show_again(last, source.state))
                     continue
                 last = captured = self._capture(frame, redactor)
                 frame = captured.frame
@@ -286,8 +288,13 @@ class Run:
             )
 
 
-def _default_mode(kind: SourceKind) -> Mode:
-    return Mode.LIVE if kind is SourceKind.LIVE else Mode.EVERY
+def _mode(asked: Mode | None, kind: SourceKind) -> Mode:
+    if kind is not SourceKind.LIVE:
+        return asked or Mode.EVERY
+    if asked is Mode.EVERY:
+        # Nothing but live mode looks at the clock while no frame comes, and so sees that the signal is lost.
+        raise UsageError("a live source does not wait for its inference", "Leave out --mode every.")
+    return Mode.LIVE
 
 
 def _inferring(index: int, step: Callable[[], T]) -> T:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -21,6 +22,8 @@ from edge_us.runtime.run import Run
 
 OUTPUTS = ("record", "findings", "report", "bundle")
 POLL_S = 0.1
+STUCK_S = 2.0
+"""A run from whose presenting thread nothing was heard for so long is stuck."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,10 @@ class Several:
         waits = any(kind is SourceKind.LIVE or configs[0].mode is Mode.LIVE for kind in kinds)
         self._engine: Engine = open_engine_for(configs[0], sources=len(configs), waits=waits)
         self._config = configs[0]
-        self.runs = [Run(config, self._engine, number) for number, config in enumerate(configs)]
+        self._beaten_s: dict[int, float] = {}
+        self.runs = [
+            Run(config, self._engine, number, beat=partial(self._beat, number)) for number, config in enumerate(configs)
+        ]
         self.errors: dict[int, Exception] = {}
         self._shown = [0] * len(configs)
         self._seconds = 0.0
@@ -120,6 +126,12 @@ class Several:
             self._seconds, self._cpu_ns = time.monotonic() - started, cpu_ns() - before_ns
 
     @property
+    def is_alive(self) -> bool:
+        """Whether no run that has begun and is not over is stuck."""
+        now = time.monotonic()
+        return all(now - at < STUCK_S for at in list(self._beaten_s.values()))
+
+    @property
     def together(self) -> Together:
         """Totals; of use once the iteration is over."""
         shown = sum(self._shown)
@@ -129,9 +141,14 @@ class Several:
         """The report of each run, None where it never got so far."""
         return [each.report for each in self.runs]
 
+    def _beat(self, number: int) -> None:
+        self._beaten_s[number] = time.monotonic()
+
     def _work(self, number: int) -> None:
         try:
             for _ in self.runs[number]:
                 self._shown[number] += 1
         except Exception as error:  # told by the thread that asked for the runs
             self.errors[number] = error
+        finally:
+            self._beaten_s.pop(number, None)

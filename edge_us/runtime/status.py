@@ -52,6 +52,10 @@ class Status:
             tell("source", state=state.value, before=self.source_state.value)
             self.source_state = state
 
+    def warns(self, text: str) -> None:
+        """Something about the source is not as it should be, and the run goes on."""
+        self._log.warning("source warning", reason=text)
+
     def shows(self, result: FrameResult) -> None:
         """What is shown now; a change of the AI's state is told."""
         self.age_ms = result.age_ms

@@ -105,8 +105,11 @@ class Feed:
         """An element of the pipeline by name."""
         return self._pipeline.get_by_name(name)
 
-    def push(self, picture: Picture, pts_ns: int, fps: float) -> None:
-        """Copy a picture into the pipeline; raises `PipelineError` once the pipeline has failed."""
+    def push(self, picture: Picture, pts_ns: int | None, fps: float) -> None:
+        """Copy a picture into the pipeline; raises `PipelineError` once the pipeline has failed.
+
+        Without ``pts_ns`` its time is when it comes: the appsrc says so (``do-timestamp``).
+        """
         if self.has_room():
             self.push_buffer(picture_buffer(self._gst, picture), picture_caps(picture, fps), pts_ns, fps)
 
@@ -121,13 +124,14 @@ class Feed:
         self.dropped += 1
         return False
 
-    def push_buffer(self, buffer: Any, caps: str, pts_ns: int, fps: float) -> None:
-        """Hand a buffer over, after `has_room` said yes; its time is set here."""
+    def push_buffer(self, buffer: Any, caps: str, pts_ns: int | None, fps: float) -> None:
+        """Hand a buffer over, after `has_room` said yes; its time is set here, unless the appsrc does."""
         if caps != self._caps:
             self._source.set_property("caps", self._gst.Caps.from_string(caps))
             self._caps = caps
-        self._last_pts_ns = max(pts_ns, self._last_pts_ns + LEAST_STEP_NS)
-        buffer.pts = self._last_pts_ns
+        if pts_ns is not None:
+            self._last_pts_ns = max(pts_ns, self._last_pts_ns + LEAST_STEP_NS)
+            buffer.pts = self._last_pts_ns
         buffer.duration = int(1e9 / fps)
         self._source.emit("push-buffer", buffer)
 

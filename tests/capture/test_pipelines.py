@@ -62,9 +62,6 @@ def test_elements_that_are_not_there_are_not_used() -> None:
     source = parse_source("decklink://0")
     assert "deinterlace" in build_pipeline(source, ELEMENTS).description
     assert "deinterlace" not in build_pipeline(source, frozenset()).description
-    assert "nvvidconv" not in build_pipeline(source, ELEMENTS).description
-    jetson = ELEMENTS | {"nvv4l2decoder", "nvvidconv"}
-    assert "nvvidconv ! video/x-raw ! videoconvert" in build_pipeline(source, jetson).description
 
 
 def test_what_gstreamer_does_not_read_is_a_defect() -> None:

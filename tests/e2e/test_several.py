@@ -3,14 +3,19 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from edge_us.config import load_config
+from edge_us.finding import FrameResult
 from edge_us.phantom.clip import write_phantom_clip
 from edge_us.phantom.spec import PhantomSpec
+from edge_us.runtime import several
+from edge_us.runtime.composer import Captured, Composer
 
 CLI = (sys.executable, "-m", "edge_us.cli.main", "run")
 
@@ -57,6 +62,35 @@ def test_a_source_that_fails_ends_alone(clips: tuple[Path, Path], tmp_path: Path
     assert re.search(r"^2 error: .*broken\.mp4", done.stderr, re.M)
     assert re.search(r"^2 hint: ", done.stderr, re.M)
     assert indices(tmp_path / "f-1.jsonl") == list(range(40))
+
+
+def test_a_run_that_is_stuck_is_noticed_although_others_go_on(
+    clips: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the watchdog hears is that every run is alive, not that one is."""
+    monkeypatch.setattr(several, "STUCK_S", 0.5)
+    show, may = Composer.show, threading.Event()
+
+    def stuck(self: Composer, captured: Captured, result: FrameResult) -> None:
+        if captured.frame.size == (400, 300) and captured.frame.index == 5:
+            may.wait(20)
+        show(self, captured, result)
+
+    monkeypatch.setattr(Composer, "show", stuck)
+    config = load_config({"source": "-", "mode": "live", "loop": True}, environment={})
+    alive = []
+    with several.Several(several.configs_of(config, [str(clip) for clip in clips])) as runs:
+        began = 0.0
+        for shown in runs:
+            began = began or (time.monotonic() if shown > 20 else 0.0)
+            alive.append(runs.is_alive)
+            if not may.is_set() and (not runs.is_alive or (began and time.monotonic() > began + 10)):
+                may.set()
+            elif may.is_set() and runs.is_alive:
+                break
+    assert alive[0]
+    assert not all(alive), "one of them was stuck"
+    assert alive[-1], "and went on"
 
 
 def test_a_missing_source_is_said_before_anything_is_written(clips: tuple[Path, Path], tmp_path: Path) -> None:

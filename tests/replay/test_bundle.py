@@ -175,12 +175,36 @@ def test_a_damaged_bundle_is_one_clear_error_or_what_is_left_of_it(
         path.unlink()
     else:
         path.write_bytes({"cut": content[: len(content) // 2], "noise": noise + b"\n", "list": b"[1, 2]\n"}[damage])
-    if damage == "cut" and name != "bundle.json":
+    if damage == "cut" and name == "frames.jsonl":  # as a killed process leaves it
         assert 0 < judge(open_replay(folder)).frames < 60
         return
     with pytest.raises(EdgeUsError) as caught:
         judge(open_replay(folder))
     assert caught.value.hint
+
+
+def test_a_bundle_that_lost_findings_is_never_called_the_same(bundle: Path, tmp_path: Path) -> None:
+    lines = (bundle / "findings.jsonl").read_bytes().splitlines(keepends=True)
+    for name, left in (("none", []), ("few", lines[:3]), ("more", [*lines, lines[-1]])):
+        folder = tmp_path / name
+        shutil.copytree(bundle, folder)
+        (folder / "findings.jsonl").write_bytes(b"".join(left))
+        done = command("replay", folder)
+        assert (done.returncode, "lacks" in done.stderr) == (2, True), done.stdout
+
+
+def test_whatever_happens_in_a_replay_its_exit_code_never_says_that_it_differs(bundle: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "far"
+    shutil.copytree(bundle, folder)
+    records = [json.loads(line) for line in (folder / "findings.jsonl").read_text().splitlines()]
+    found = next(record["findings"][0] for record in records if record["findings"])
+    found["contour"][0] = [1e9, -1e9]
+    (folder / "findings.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    done = command("replay", folder, "--precision", "fp32")
+    assert done.returncode == 1, "far away, and so another shape"
+    assert "masks overlap" in done.stdout
+    done = command("replay", bundle, "--html", tmp_path / "no" / "page.html")
+    assert (done.returncode, "does not exist" in done.stderr) == (2, True)
 
 
 def test_a_bundle_never_overwrites_anything(bundle: Path, clip: Path, tmp_path: Path) -> None:

@@ -14,6 +14,9 @@ import pytest
 import edge_us
 from edge_us.finding import SHOWING, AiState, FrameResult, SourceState
 from edge_us.frame import Frame
+from edge_us.replay.bundle import Happening
+from edge_us.replay.reader import read_bundle
+from edge_us.replay.replay import judge, open_replay
 from edge_us.runtime.run import Run
 from edge_us.schema import schema_path
 from edge_us.testing.faults import Fault, FaultKind, Schedule, faults
@@ -36,6 +39,20 @@ def run_with(kind: FaultKind, lasts_s: float, seconds: float, **options: object)
                 run.stop()
                 break
     return run, seen, schedule
+
+
+@pytest.mark.parametrize("kind", [kind for kind in FaultKind if kind is not FaultKind.SLOW])
+def test_every_fault_is_replayed_from_a_bundle_as_it_was(kind: FaultKind, tmp_path: Path) -> None:
+    run_with(kind, {FaultKind.HANGS: 0.3}.get(kind, 0.6), 3.0, bundle=str(tmp_path / "bundle"))
+    bundle = read_bundle(tmp_path / "bundle")
+    verdict = judge(open_replay(tmp_path / "bundle"))
+    assert verdict.differing == 0, verdict.first
+    assert verdict.frames > 20
+    seen = {event.event for event in bundle.events}
+    if kind in (FaultKind.RAISES, FaultKind.HANGS, FaultKind.OUT_OF_MEMORY, FaultKind.NOT_A_NUMBER):
+        assert Happening.RESTARTED in seen
+    if kind is FaultKind.SILENCE:
+        assert Happening.SOURCE in seen
 
 
 @pytest.mark.parametrize(

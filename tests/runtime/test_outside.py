@@ -12,6 +12,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -21,11 +22,12 @@ import pytest
 
 from edge_us.errors import ExitCode, PipelineError, UsageError
 from edge_us.finding import AiState, FrameResult, SourceState
-from edge_us.log import EventLog, LogFormat, tell_events
+from edge_us.log import EventLog, LogFormat
 from edge_us.runtime.ledger import Histogram, Ledger
 from edge_us.runtime.metrics import Endpoint, MetricsServer, parse_endpoint
 from edge_us.runtime.notify import Notifier
 from edge_us.runtime.status import Status
+from edge_us.runtime.telling import ROOM, tell_events
 from tests.e2e.test_run import command
 from tests.rtsp import Serve, free_port
 
@@ -128,6 +130,50 @@ def test_json_lines_name_the_event_its_source_and_its_fields() -> None:
     ]  # fmt: skip
     assert all(line["source"] == "rtsp://cart/live" and line["time"].endswith("+00:00") for line in lines)
     assert lines[2]["reason"] == "device lost"
+
+
+def test_whoever_tells_an_event_never_waits_for_whoever_reads_it(tmp_path: Path) -> None:
+    """A reader of standard error that stands still costs events, not pictures, and the process still ends."""
+    script = f"""
+import sys, time
+from edge_us.log import EventLog, LogFormat
+from edge_us.runtime.telling import ROOM, say, tell_events
+tell_events(LogFormat.JSON)
+log, slowest = EventLog("clip"), 0.0
+for number in range(ROOM + 3000):
+    started = time.monotonic()
+    log.info(f"event {{number}}", text="x" * 100)
+    slowest = max(slowest, time.monotonic() - started)
+say("the end", sys.stderr)
+open({str(tmp_path / "slowest")!r}, "w").write(str(slowest))
+"""
+    process = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE)
+    assert process.wait(30) == 0, "it waits for a reader"
+    assert float((tmp_path / "slowest").read_text()) < 0.5
+    assert process.stderr is not None
+    told = process.stderr.read().splitlines()
+    process.stderr.close()
+    assert json.loads(told[0])["event"] == "event 0"
+    assert 100 < len(told) < 3000
+
+
+def test_events_that_nobody_read_are_counted() -> None:
+    class Slow(io.StringIO):
+        def write(self, text: str) -> int:
+            may_go.wait(10)
+            return super().write(text)
+
+    may_go, out = threading.Event(), Slow()
+    tell_events(LogFormat.TEXT, out)
+    log = EventLog("clip")
+    for number in range(ROOM + 101):
+        log.info(f"event {number}")
+    may_go.set()
+    tell_events(LogFormat.OFF)
+    told = out.getvalue().splitlines()
+    (lost,) = [line for line in told if "left out" in line]
+    assert re.fullmatch(r"warning: events left out: count=\d+ reason=nobody read them", lost)
+    assert len(told) - 1 + int(lost.split("count=")[1].split()[0]) == ROOM + 101
 
 
 def test_what_repeats_is_told_once_a_second_and_counted() -> None:

@@ -15,6 +15,7 @@ from edge_us.finding import AiState, Finding, FindingKind, FrameResult, SourceSt
 from edge_us.frame import Frame, PixelFormat, Rect
 from edge_us.overlay.picture import Picture
 from edge_us.runtime.analyser import Analyser, RegionPolicy
+from edge_us.runtime.composer import Captured, Composer
 from edge_us.runtime.ledger import Histogram, Ledger, RecentFps
 from edge_us.runtime.outputs import Outputs
 from edge_us.runtime.present import present
@@ -292,12 +293,13 @@ class DyingSink:
     sees = Sees.KEPT
     dropped = 0
 
-    def __init__(self, lives: int) -> None:
+    def __init__(self, lives: int, error: Exception | None = None) -> None:
         self.lives, self.written = lives, 0
+        self.error = error or PipelineError("disk full", "make room")
 
     def write(self, frame: Frame, result: FrameResult, picture: Picture | None) -> None:
         if self.written == self.lives:
-            raise PipelineError("disk full", "make room")
+            raise self.error
         self.written += 1
 
     def close(self) -> None:
@@ -313,6 +315,31 @@ def test_a_sink_that_dies_stops_alone() -> None:
     assert [error.message for error in outputs.failures] == ["disk full"]
     assert outputs.wants(Sees.KEPT)
     assert not outputs.wants(Sees.SCREEN)
+
+
+def test_a_sink_that_dies_of_a_defect_of_ours_stops_alone_too() -> None:
+    dying, healthy = DyingSink(0, ValueError("not JSON")), DyingSink(99)
+    outputs = Outputs([dying, healthy])
+    outputs.write(frame(0), result(0), {})
+    outputs.write(frame(1), result(1), {})
+    assert healthy.written == 2
+    assert [error.message for error in outputs.failures] == ["the dying stopped: ValueError: not JSON"]
+
+
+def test_findings_that_cannot_be_drawn_cost_themselves_and_not_the_picture() -> None:
+    class Screen(DyingSink):
+        sees = Sees.SCREEN
+
+        def write(self, frame: Frame, result: FrameResult, picture: Picture | None) -> None:
+            assert picture is not None
+            self.written += 1
+
+    screen = Screen(99)
+    composer = Composer(Outputs([screen]), Ledger(), "model")
+    broken = replace(result(0).findings[0], contour=np.zeros((5, 3), np.float32))
+    shown = replace(result(0), findings=(broken,), shown_ns=1)
+    composer.show(Captured(frame(0), frame(0)), shown)
+    assert screen.written == 1
 
 
 class StillDetector:

@@ -1,0 +1,1 @@
+"""TensorRT engines: built from ONNX files, kept with the key that they were built for, loaded where the key fits."""

@@ -1,0 +1,76 @@
+"""Run as a program where libcuda is played (`libcuda.cpp`): the contract and the TensorRT backend on a real provider.
+
+``python -m tests.cuda.played_gpu PROVIDER`` prints the name of each check that held.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from typing import Any
+
+import numpy as np
+
+from edge_us.cuda.driver import Driver, Provider, open_driver
+from edge_us.cuda.probe import LIBRARY
+from edge_us.inference.model import load_model
+from edge_us.inference.onnxruntime_backend import OnnxRuntimeBackend
+from edge_us.inference.tensorrt_backend import TensorRtBackend
+from tests.cuda.contract import CHECKS, Open
+from tests.cuda.fake_engine import FakeEngine, ready
+
+
+class Played:
+    """Gives work to a stream of the played libcuda, as TensorRT does."""
+
+    def __init__(self) -> None:
+        self._library = ctypes.CDLL(LIBRARY)
+        self._kind = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+        self._kept: list[Any] = []
+
+    def begin(self, stream: int, work: Callable[[], None]) -> None:
+        call = self._kind(lambda _: work())
+        self._kept.append(call)
+        code = self._library.cuLaunchHostFunc(ctypes.c_void_p(stream), call, None)
+        assert code == 0
+
+    def left(self) -> tuple[int, int]:
+        """Objects and contexts that nobody gave back."""
+        return int(self._library.fake_live()), int(self._library.fake_retained())
+
+
+def backend_gives_the_heads_of_the_cpu(open_: Open) -> None:
+    model = load_model("default")
+    width, height = model.input_size
+    shape = (height, width) if model.is_grey else (height, width, 3)
+    pictures = np.random.default_rng(0).integers(0, 255, (2, *shape), dtype=np.uint8)
+    with closing(OnnxRuntimeBackend(model, threads=1)) as backend:
+        expected = [backend.lanes[0].infer(picture) for picture in pictures]
+    for mapped in (False, True):
+        engine = FakeEngine(model.path, Played())
+        with closing(TensorRtBackend(model, ready(engine), open_(), lanes=2, mapped=mapped)) as backend:
+            for picture, heads in zip(pictures, expected, strict=True):
+                for lane in backend.lanes:
+                    for found, right in zip(lane.infer(picture), heads, strict=True):
+                        np.testing.assert_allclose(found, right, atol=1e-3)
+
+
+def main() -> None:
+    """Run everything; an assertion ends the program."""
+    provider, played = Provider(sys.argv[1]), Played()
+
+    def open_() -> Driver:
+        driver = open_driver(provider)
+        assert driver.name == provider.value
+        return driver
+
+    for check in (*CHECKS, backend_gives_the_heads_of_the_cpu):
+        check(open_)
+        assert played.left() == (0, 0), f"{check.__name__} left {played.left()}"
+        print(check.__name__, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""The driver layer does what it says: played, and with the real packages on a libcuda that is played."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from edge_us.cuda.driver import Provider, installed_provider
+from edge_us.errors import MissingDependencyError
+from tests.cuda.contract import CHECKS, Open
+from tests.cuda.cpu_kernels import HERE, CpuKernels, compile_shared
+from tests.cuda.fake_driver import FakeDriver
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def libcuda(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of the played libcuda."""
+    folder = tmp_path_factory.mktemp("libcuda")
+    library = compile_shared((HERE / "libcuda.cpp").read_text(), folder, "libcuda.so.1")
+    (folder / "libcuda.so").symlink_to(library)  # the name that pycuda may be linked against
+    return folder
+
+
+@pytest.mark.parametrize("graphs", [True, False])
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_the_fake_keeps_the_contract(check: Callable[[Open], None], graphs: bool, cpu_kernels: CpuKernels) -> None:
+    drivers: list[FakeDriver] = []
+
+    def open_() -> FakeDriver:
+        drivers.append(FakeDriver(cpu_kernels, graphs=graphs))
+        return drivers[-1]
+
+    check(open_)
+    assert all(+driver.live == {} and driver.closed for driver in drivers)
+
+
+@pytest.mark.parametrize("provider", [Provider.BINDINGS, Provider.PYCUDA], ids=lambda provider: provider.value)
+def test_a_real_package_keeps_the_contract_on_a_libcuda_that_is_played(provider: Provider, libcuda: Path) -> None:
+    try:
+        installed_provider(provider)
+    except MissingDependencyError as error:
+        pytest.skip(error.message)
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.cuda.played_gpu", provider.value],
+        cwd=REPOSITORY,
+        env={**os.environ, "LD_LIBRARY_PATH": str(libcuda), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(done.stdout.split()) == len(CHECKS) + 1

@@ -1,0 +1,75 @@
+"""JetPack 6's Python 3.10 gets older wheels: the constraints say so, and `make resolve` asks pip."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from types import ModuleType
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
+
+from tests.conftest import REPOSITORY
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+def script() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("check_resolves", REPOSITORY / "scripts" / "check_resolves.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def project() -> dict[str, Any]:
+    with (REPOSITORY / "pyproject.toml").open("rb") as file:
+        found: dict[str, Any] = tomllib.load(file)["project"]
+    return found
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+def test_python_3_10_is_kept_from_wheels_that_it_does_not_have(machine: str) -> None:
+    names = script().requirements(project(), "3.10", machine)
+    assert "numpy<2.3" in names
+    assert "onnxruntime<1.24" in names
+    assert any(Requirement(name).name == "tomli" for name in names)
+    later = script().requirements(project(), "3.12", machine)
+    assert not any("numpy<" in name or "onnxruntime<" in name or "tomli" in name for name in later)
+    assert not any(";" in name for name in [*names, *later])
+
+
+def test_what_comes_with_the_system_is_no_dependency() -> None:
+    names = {Requirement(name).name.lower() for name in script().requirements(project(), "3.10", "aarch64")}
+    assert not names & {"pygobject", "tensorrt", "pycuda", "torch", "ultralytics"}
+
+
+@pytest.mark.parametrize(("package", "wanted"), [("numpy", "numpy<2.3"), ("onnxruntime", "onnxruntime<1.24")])
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+def test_pip_finds_their_wheels_for_python_3_10(machine: str, package: str, wanted: str) -> None:
+    module = script()
+    names = [name for name in module.requirements(project(), "3.10", machine) if Requirement(name).name == package]
+    assert wanted in names
+    command = [*module.pip_command("3.10", machine, names), "--no-deps"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    verdict = module.judge(done.returncode, done.stderr)
+    if verdict.startswith("skipped"):
+        pytest.skip(verdict)
+    assert verdict == "ok", done.stderr
+
+
+def test_without_an_index_the_check_is_skipped_and_a_missing_wheel_is_a_failure() -> None:
+    module = script()
+    command = [*module.pip_command("3.10", "aarch64", ["numpy"]), "--no-deps"]
+    environment = os.environ | {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_NO_INDEX": "0"}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment, check=False)
+    assert module.judge(done.returncode, done.stderr) == "skipped: the package index cannot be reached"
+    assert module.judge(1, "ERROR: No matching distribution found for numpy>=99") == "FAILED"
+    assert module.judge(0, "") == "ok"
