@@ -109,7 +109,7 @@ def test_a_signal_changes_the_exam_and_back() -> None:
     running = edge_us.run(BOTH)
     wanted = []
     try:
-        change_exam_on_signal(running)
+        change_exam_on_signal([running])
         for _ in range(2):
             signal.raise_signal(signal.SIGUSR1)
             wanted.append(running.exams.wanted)
