@@ -175,6 +175,8 @@ class FrameResult:
         Why ``ai_state`` is not ON; empty when it is.
     shown_ns : int or None
         Monotonic time at which the picture that carries this result was composed.
+    mm_per_px : (float, float) or None
+        Pixel size of the frame that was looked at; None if unknown.
     exam : Exam or None
         What was looked for; None where no frame was looked at.
     model : str or None
@@ -188,6 +190,7 @@ class FrameResult:
     findings: tuple[Finding, ...] = ()
     reason: str = ""
     shown_ns: int | None = None
+    mm_per_px: tuple[float, float] | None = None
     exam: Exam | None = None
     model: str | None = None
 

@@ -27,7 +27,7 @@ def open_phantom(uri: str) -> Source:
     spec, playback = parse_uri(uri)
     clip = load_clip(spec)
     geometry = UNKNOWN_GEOMETRY
-    if not spec.screen:
+    if not spec.is_screen:
         fan = fan_of(spec.probe, spec.imaging_depth_mm, spec.width, spec.height)
         geometry = Geometry(clip.region, (clip.mm_per_px, clip.mm_per_px), "", fan=fan)
     kind = SourceKind.LIVE if playback.live else SourceKind.FILE

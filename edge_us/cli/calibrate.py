@@ -7,6 +7,7 @@ from pathlib import Path
 
 import typer
 
+from edge_us.cli.calibrate_pixels import pixels_command
 from edge_us.cli.calibrate_region import region_command
 from edge_us.cli.evaluate import check_outputs, show_progress
 from edge_us.inference.backend import BackendName, Precision
@@ -20,6 +21,7 @@ def _root() -> None:
 
 
 calibrate_app.command("region")(region_command)
+calibrate_app.command("pixels")(pixels_command)
 
 
 @calibrate_app.command("scores")

@@ -6,13 +6,10 @@ from pathlib import Path
 
 import typer
 
-from edge_us.errors import InputError, PipelineError, UsageError
+from edge_us.cli.calibrate_picture import check_folder, coarsened_but, outline, parse_rect, write_picture
+from edge_us.errors import InputError, UsageError
 from edge_us.frame import Frame, Rect
 from edge_us.region.finder import DECIDE_AT, RegionFinder
-
-COARSE_PX = 24
-"""Side of the squares that everything outside the region is coarsened to: one can see where things stand, and read
-nothing."""
 
 
 def region_command(
@@ -27,10 +24,9 @@ def region_command(
     """Find the image region of a cart's screen, show it, and write a preset once it is confirmed."""
     from edge_us.calibrate.preset import Preset
 
-    if not out.parent.is_dir():
-        raise UsageError(f"--out: the folder {out.parent} does not exist", f"Make it: mkdir -p {out.parent}")
-    given = None if region == "auto" else _rect("--region", region)
-    hidden = tuple(_rect("--hide", text) for text in hide)
+    check_folder(out)
+    given = None if region == "auto" else parse_rect("--region", region)
+    hidden = tuple(parse_rect("--hide", text) for text in hide)
     frame, rect = _look(source, given)
     shown = picture or out.with_suffix(".png")
     _draw(frame, rect, hidden, shown)
@@ -39,18 +35,6 @@ def region_command(
         raise UsageError("not confirmed: no preset was written", "Give the region yourself: --region X,Y,W,H.")
     Preset(name=name, screen=frame.size, region=(rect.x, rect.y, rect.width, rect.height), hide=hidden).write(out)
     typer.echo(f"preset {out}")
-
-
-def _rect(option: str, text: str) -> Rect:
-    try:
-        x, y, width, height = (int(part) for part in text.split(","))
-    except ValueError:
-        x, y, width, height = -1, -1, 0, 0
-    if min(x, y) < 0 or min(width, height) < 1:
-        raise UsageError(
-            f"{option} {text}: it takes four whole numbers X,Y,W,H in px", f"Write {option} 100,80,600,480."
-        )
-    return Rect(x, y, width, height)
 
 
 def _look(source: str, given: Rect | None) -> tuple[Frame, Rect]:
@@ -77,23 +61,9 @@ def _look(source: str, given: Rect | None) -> tuple[Frame, Rect]:
 
 
 def _draw(frame: Frame, rect: Rect, hidden: tuple[Rect, ...], path: Path) -> None:
-    """The region as it is, everything else coarsened until nothing of it can be read."""
-    import cv2
-    import numpy as np
-
-    from edge_us.colour import to_bgr
-
-    whole = to_bgr(frame)
-    size = (-(-frame.width // COARSE_PX), -(-frame.height // COARSE_PX))
-    small = cv2.resize(whole, size, interpolation=cv2.INTER_AREA)
-    shown = np.asarray(cv2.resize(small, frame.size, interpolation=cv2.INTER_NEAREST), np.uint8)
-    rows, columns = slice(rect.y, rect.y + rect.height), slice(rect.x, rect.x + rect.width)
-    shown[rows, columns] = whole[rows, columns]
+    """The region as it is, everything else coarsened."""
+    shown = coarsened_but(frame, [rect])
     for x, y, width, height in hidden:
         shown[y : y + height, x : x + width] = 0
-    cv2.rectangle(shown, (rect.x, rect.y), (rect.x + rect.width - 1, rect.y + rect.height - 1), (0, 214, 255), 2)
-    _, encoded = cv2.imencode(".png", shown)
-    try:
-        path.write_bytes(encoded.tobytes())
-    except OSError as error:
-        raise PipelineError(f"cannot write {path}: {error.strerror}", "Choose another --picture.") from None
+    outline(shown, rect, (0, 214, 255), 2)
+    write_picture(shown, path)

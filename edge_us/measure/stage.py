@@ -71,14 +71,16 @@ class Measure:
         geometry = frame.geometry
         track = _Track() if self._stills or found.track is None else self._tracks[found.track]
         size = measure_size(found.contour, geometry.mm_per_px or (1.0, 1.0), geometry.fan)
+        uncalibrated = None if geometry.mm_per_px else geometry.reason or "uncalibrated"
         if track.unit != geometry.mm_per_px:  # px and mm, or two scales, have no mean
             track.values.clear()
+            track.due_ns = 0
         track.unit = geometry.mm_per_px
         if size is not None and found.unseen == 0:
             self._take(track, frame, found, size, region)
+        measurements = self._written(track, uncalibrated)
         if not track.values:
-            return replace(found, measurements=unknown(NO_CONTOUR.reason))
-        measurements = self._written(track, None if geometry.mm_per_px else geometry.reason or "uncalibrated")
+            return replace(found, measurements=measurements)
         return replace(found, measurements=measurements, axes=None if size is None else size.axes)
 
     def _take(self, track: _Track, frame: Frame, found: Finding, size: Size, region: Rect | None) -> None:
@@ -98,7 +100,7 @@ class Measure:
         for name in (*LENGTHS, *RATIOS):
             seen = track.values.get(name)
             if seen is None:
-                reason = Unknown(uncalibrated or NO_CONTOUR.reason)
+                reason = Unknown(uncalibrated) if uncalibrated and name in LENGTHS else NO_CONTOUR
                 written[name] = written[f"{name}_spread"] = reason
                 continue
             spread = seen.spread

@@ -52,6 +52,11 @@ class PhantomFrame:
 
 def render(spec: PhantomSpec) -> Iterator[PhantomFrame]:
     """Synthesise all frames of a spec, in order; the same spec gives the same bytes."""
+    if spec.cart:
+        from edge_us.phantom.cart import render_cart  # which takes `scan` from here
+
+        yield from render_cart(spec)
+        return
     layout = make_layout(spec) if spec.screen else None
     width, height = (layout.image.width, layout.image.height) if layout else (spec.width, spec.height)
     beams = make_beams(spec.probe, spec.imaging_depth_mm, width, height)

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, unquote
 
 from edge_us.errors import UsageError
 from edge_us.nodes.pattern import NodePattern
+from edge_us.phantom.cart_state import SYNTAX, Script, check_script, parse_script
 
 SCHEME = "phantom:"
 GENERATOR_VERSION = 3
@@ -63,6 +64,8 @@ class PhantomSpec:
         Imaging depth; 0 takes the usual one of the probe.
     freeze, no_contact : (int, int)
         Frames ``[first, last)`` in which the picture is frozen, or the probe is in the air.
+    cart : tuple of (int, CartState)
+        What is set on the screen of a cart that says depth and zoom, from which frame on; empty for no such screen.
     nodes : tuple of NodePattern
         Lymph nodes, met after the lesions; with any the tissue is that of an axilla.
     """
@@ -78,6 +81,7 @@ class PhantomSpec:
     depth_mm: float = 0.0
     freeze: tuple[int, int] = (0, 0)
     no_contact: tuple[int, int] = (0, 0)
+    cart: Script = ()
     nodes: tuple[NodePattern, ...] = ()
 
     def __post_init__(self) -> None:
@@ -86,6 +90,13 @@ class PhantomSpec:
                 raise _bad("size", f"{name} {value}", f"{MIN_SIDE_PX} to {MAX_SIDE_PX} px per side")
         if self.screen and (self.width < 480 or self.height < 360):
             raise _bad("size", f"{self.width}x{self.height}", "at least 480x360 with screen=1")
+        if self.cart:
+            if min(self.width - 640, self.height - 480) < 0 or self.screen:
+                raise _bad("cart", "1", "at least size=640x480, without screen, freeze or no_contact")
+            try:
+                check_script(self.cart)
+            except ValueError as error:
+                raise _bad("cart", "…", str(error)) from None
         if not 1 <= self.frames <= MAX_FRAMES:
             raise _bad("frames", str(self.frames), f"1 to {MAX_FRAMES}")
         if not (math.isfinite(self.fps) and 0.1 <= self.fps <= 1000):
@@ -101,6 +112,11 @@ class PhantomSpec:
     def imaging_depth_mm(self) -> float:
         """Imaging depth in mm with the default resolved."""
         return self.depth_mm or _DEFAULT_DEPTH_MM[self.probe]
+
+    @property
+    def is_screen(self) -> bool:
+        """Whether the picture is more than the image."""
+        return self.screen or bool(self.cart)
 
     def key(self) -> str:
         """Canonical text of all that decides the bytes; equal specs have equal keys."""
@@ -182,6 +198,13 @@ def _lesions(key: str, value: str) -> tuple[LesionKind, ...]:
         raise _bad(key, value, f"none, or one or more of {kinds}, separated by commas") from None
 
 
+def _cart(key: str, value: str) -> Script:
+    try:
+        return parse_script(value)
+    except ValueError:
+        raise _bad(key, value, SYNTAX) from None
+
+
 NODE_WORDS = {each.name.lower(): each for each in NodePattern}
 
 
@@ -203,6 +226,7 @@ _SPEC_KEYS: dict[str, tuple[str, Callable[[str, str], object]]] = {
     "depth": ("depth_mm", _float),
     "freeze": ("freeze", _span),
     "no_contact": ("no_contact", _span),
+    "cart": ("cart", _cart),
     "node": ("nodes", _nodes),
 }
 URI_KEYS = ("size", *_SPEC_KEYS, "live", "loop")

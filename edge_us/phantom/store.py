@@ -64,7 +64,7 @@ def load_clip(spec: PhantomSpec, folder: Path | None = None) -> Clip:
 
 def _shape(spec: PhantomSpec) -> tuple[int, ...]:
     shape = (spec.frames, spec.height, spec.width)
-    return (*shape, 3) if spec.screen else shape
+    return (*shape, 3) if spec.is_screen else shape
 
 
 def _check_size(spec: PhantomSpec) -> None:

@@ -13,6 +13,7 @@ from edge_us.replay.writer import BundleWriter
 from edge_us.sinks.feed import BackPressure
 
 if TYPE_CHECKING:
+    from edge_us.calibrate.preset import Preset
     from edge_us.runtime.engine import Engine
 
 OUTPUTS = frozenset(
@@ -24,7 +25,9 @@ OUTPUTS = frozenset(
 """Options that no result depends on, or that the header says in another place."""
 
 
-def open_bundle(config: RunConfig, info: SourceInfo, engine: Engine, mode: Mode, *, whole: bool) -> BundleWriter:
+def open_bundle(
+    config: RunConfig, info: SourceInfo, engine: Engine, mode: Mode, *, whole: bool, preset: Preset | None
+) -> BundleWriter:
     """The bundle that ``config.bundle`` asks for.
 
     A recording whose pictures may leave as they are, and whose frames are all analysed, is named by its hash; of
@@ -38,6 +41,8 @@ def open_bundle(config: RunConfig, info: SourceInfo, engine: Engine, mode: Mode,
     mode : Mode
     whole : bool
         Whether the whole picture may leave.
+    preset : Preset or None
+        That of the configuration, read.
     """
     assert config.bundle is not None
     by_hash = whole and mode is Mode.EVERY and info.kind is not SourceKind.LIVE
@@ -49,7 +54,7 @@ def open_bundle(config: RunConfig, info: SourceInfo, engine: Engine, mode: Mode,
         kind=info.kind,
         fps=info.fps,
         mode=mode,
-        config=_options(config),
+        config=_options(config, preset),
         model=NetworkId(name=engine.model.name, sha256=engine.model.sha256),
         classifier=None if classifier is None else NetworkId(name=classifier.name, sha256=classifier.sha256),
         plugins={task.value: NetworkId(name=one.name, sha256=one.sha256) for task, one in engine.plugins.items()},
@@ -70,10 +75,8 @@ def libraries(backend: str) -> dict[str, str]:
     return {backend: version, "cpu": str(machine["cpu"]), "cores": str(machine["cores"])}
 
 
-def _options(config: RunConfig) -> dict[str, Any]:
+def _options(config: RunConfig, preset: Preset | None) -> dict[str, Any]:
     options = {name: value for name, value in config.model_dump(mode="json").items() if name not in OUTPUTS}
-    if config.preset is not None:
-        from edge_us.calibrate.preset import read_preset
-
-        options["region"] = ",".join(map(str, read_preset(config.preset).region))
+    if preset is not None:
+        options["region"] = ",".join(map(str, preset.region))
     return options

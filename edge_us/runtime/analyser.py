@@ -82,7 +82,8 @@ class Conclusion(Protocol):
 class Begun:
     """A frame whose inference was begun.
 
-    ``is_new_picture`` says that nothing which was learnt before holds for it: another size, or another region.
+    ``is_new_picture`` says that nothing which was learnt before holds for it: another size, another region, or a scale
+    that is not what it was.
     """
 
     frame: Frame
@@ -139,6 +140,7 @@ class Analyser:
         self._finder: RegionFinder | None = None
         self._found: Rect | None = None
         self._size: tuple[int, int] | None = None
+        self._mm_per_px: tuple[float, float] | None = None
         self._last_index: int | None = None
         self._last_pts_ns: int | None = None
         self._interval_ns = 0
@@ -168,7 +170,11 @@ class Analyser:
             self._finder, self._found = None, None
         before = self._found
         region = self.region_of(frame)
-        return Begun(frame, region, self._detector.start(frame, region), changed or self._found != before)
+        # A scale that comes back finds tracks of the very picture that it holds for.
+        rescaled = self._mm_per_px is not None and frame.geometry.mm_per_px != self._mm_per_px
+        self._mm_per_px = frame.geometry.mm_per_px
+        is_new = changed or rescaled or self._found != before
+        return Begun(frame, region, self._detector.start(frame, region), is_new)
 
     def finish(self, begun: Begun) -> FrameResult:
         """Result of the frame that was begun first."""
@@ -202,6 +208,7 @@ class Analyser:
             ai_state=AiState.ON if cause is None else AiState.NOT_ANALYSABLE,
             findings=findings,
             reason="" if cause is None else cause.value,
+            mm_per_px=frame.geometry.mm_per_px,
             exam=self._exam,
             model=self._model,
         )

@@ -15,6 +15,7 @@ from edge_us.runtime.analyser import Analyser, Conclusion, FrameDetector, Region
 from edge_us.runtime.outputs import Outputs
 
 if TYPE_CHECKING:
+    from edge_us.calibrate.preset import Preset
     from edge_us.capture.source import SourceInfo, SourceKind
     from edge_us.privacy.keep import Redactor
     from edge_us.replay.writer import BundleWriter
@@ -71,12 +72,14 @@ def build_analyser(
     kind: SourceKind,
     threshold: float,
     detector: FrameDetector | None = None,
+    preset: Preset | None = None,
 ) -> Analyser:
     """Detector, tracker and region policy as configured; stills are not tracked.
 
     On stills findings are classified and described from the model's own threshold on, however low ``threshold`` is.
 
-    ``detector`` stands in for the one over the share's model and lanes: evaluation listens to it.
+    ``detector`` stands in for the one over the share's model and lanes: evaluation listens to it. ``preset`` is that of
+    the configuration, read.
     """
     from edge_us.capture.source import SourceKind
     from edge_us.inference.detector import Detector
@@ -88,10 +91,8 @@ def build_analyser(
         tracker = Tracker(threshold, config.on_frames, config.off_frames)
     floor = threshold if tracker is None else tracker.floor
     given = parse_region(config.region)
-    if config.preset is not None:
-        from edge_us.calibrate.preset import read_preset
-
-        given = Rect(*read_preset(config.preset).region)
+    if preset is not None:
+        given = Rect(*preset.region)
     policy = RegionPolicy.FULL if config.region == "full" else RegionPolicy.DECLARED_OR_FOUND
     if given is not None:
         policy = RegionPolicy.GIVEN
@@ -125,15 +126,23 @@ def build_analyser(
     return Analyser(detector, tracker, policy, given, judge, conclusions, config.exam, share.model.sha256)
 
 
-def build_redactor(config: RunConfig, info: SourceInfo) -> Redactor:
-    """What of the source may leave, as configured; raises `UsageError` where pixels would and nobody said which."""
+def read_preset_of(config: RunConfig) -> Preset | None:
+    """The preset that is named, if one is; raises `UsageError` where it is none."""
+    if config.preset is None:
+        return None
     from edge_us.calibrate.preset import read_preset
+
+    return read_preset(config.preset)
+
+
+def build_redactor(config: RunConfig, info: SourceInfo, preset: Preset | None) -> Redactor:
+    """What of the source may leave, as configured; raises `UsageError` where pixels would and nobody said which."""
     from edge_us.privacy.keep import choose_redactor
 
     return choose_redactor(
         info,
         region=parse_region(config.region),
-        preset=None if config.preset is None else read_preset(config.preset),
+        preset=preset,
         full_screen=config.record_full_screen,
         pixels_leave=not (config.record is None and config.bundle is None and config.decklink_out is None),
     )

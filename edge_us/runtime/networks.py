@@ -15,6 +15,7 @@ from edge_us.inference.registry import AXILLA_NAME, DEFAULT_NAME, find_entry
 from edge_us.runtime.build import build_analyser
 
 if TYPE_CHECKING:
+    from edge_us.calibrate.preset import Preset
     from edge_us.runtime.analyser import Analyser
     from edge_us.runtime.engine import Engine
 
@@ -35,6 +36,8 @@ class Networks:
         Of several runs, and closed by whoever opened it; None opens one of the run's own.
     number : int
         Which share of a shared engine is this run's.
+    preset : Preset or None
+        That of the configuration, read once: a file that is changed under a run does not change the run.
 
     Raises
     ------
@@ -42,9 +45,10 @@ class Networks:
         The networks cannot be opened.
     """
 
-    def __init__(self, config: RunConfig, shared: Engine | None, number: int) -> None:
+    def __init__(self, config: RunConfig, shared: Engine | None, number: int, preset: Preset | None = None) -> None:
         # Engines are built before a run, and never in the midst of one.
         self._config = config.model_copy(update={"build": False})
+        self._preset = preset
         self._number = number
         self._own: Engine | None = None if shared is not None else open_engine_for(config)
         self._engine = shared or self._own
@@ -62,7 +66,7 @@ class Networks:
     def analyser(self, kind: SourceKind) -> Analyser:
         """A new analyser on the present engine, that has seen nothing yet."""
         share = self.engine.share(self._number)
-        return build_analyser(self._config, share, kind, share.model.threshold)
+        return build_analyser(self._config, share, kind, share.model.threshold, preset=self._preset)
 
     @property
     def exam(self) -> Exam:

@@ -7,6 +7,8 @@ from dataclasses import replace
 from edge_us.finding import AiState, FrameResult, SourceState
 from edge_us.frame import Frame
 
+ANOTHER_GEOMETRY = "the scale has changed since the newest result"
+
 
 def present(
     frame: Frame, newest: FrameResult | None, state: SourceState, now_ns: int, max_age_ms: float, failure: str
@@ -40,6 +42,9 @@ def present(
     shown = replace(newest, source_state=state, shown_ns=now_ns)
     if newest.frame_index == frame.index:
         return shown
+    if newest.mm_per_px != frame.geometry.mm_per_px:
+        # Neither its millimetres nor its outlines fit this picture, however young it is.
+        return replace(shown, ai_state=AiState.STALE, findings=(), reason=ANOTHER_GEOMETRY)
     age_ms = shown.age_ms
     if age_ms is None or age_ms > max_age_ms:
         return replace(

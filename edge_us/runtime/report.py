@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from edge_us.classify.model import ClassifierModel, Task
     from edge_us.inference.backend import BackendInfo
     from edge_us.inference.model import Model
+    from edge_us.scale.watch import ScaleWatch
 
 SCHEMA = "edge-us/report/1"
 
@@ -31,6 +32,7 @@ def build_report(
     described: bool,
     exam: Exam,
     region: str,
+    scale: ScaleWatch,
     ledger: Ledger,
     cpu_ns: int | None,
     warnings: list[str],
@@ -62,6 +64,7 @@ def build_report(
         "nodes": criteria.catalogue() if described and exam is Exam.AXILLA else None,
         "backend": {"name": backend.name, "precision": backend.precision, "device": backend.device},
         "region": region,
+        "scale": {"frames": scale.known, "lost": scale.lost, "reason": scale.reason or None},
         "frames": {
             "captured": ledger.captured,
             "inferred": ledger.inferred,

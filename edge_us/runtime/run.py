@@ -30,6 +30,7 @@ from edge_us.runtime.report import build_report, write_report
 from edge_us.runtime.restart import RestartBudget
 from edge_us.runtime.status import Status
 from edge_us.runtime.worker import InferenceWorker
+from edge_us.scale.watch import ScaleWatch
 
 if TYPE_CHECKING:
     from edge_us.capture.source import Source
@@ -93,20 +94,22 @@ class Run:
         self._outputs: Outputs
         self._composer: Composer
         self._analyser: Analyser
+        self._scale: ScaleWatch
 
     def __iter__(self) -> Iterator[tuple[Frame, FrameResult]]:
         from edge_us.capture.open import open_source
-        from edge_us.runtime.build import build_outputs, build_redactor, check_outputs
+        from edge_us.runtime.build import build_outputs, build_redactor, check_outputs, read_preset_of
         from edge_us.runtime.probing import probing
 
         config = self.config
         check_outputs(config)
+        preset = read_preset_of(config)
         with ExitStack() as stack:
             if self._engine is None:
                 stack.enter_context(serving(config, [self.status]))
             # The child opens the file while this process compiles the networks.
             probe = stack.enter_context(probing(config))
-            networks = stack.enter_context(closing(Networks(config, self._engine, self._number)))
+            networks = stack.enter_context(closing(Networks(config, self._engine, self._number, preset)))
             probe.result()
             info = networks.engine.info
             self.status.runs_on(networks.engine.model.name, info.name, info.precision)
@@ -121,12 +124,14 @@ class Run:
             )
             for text in source.warnings:
                 self.status.warns(text)
-            redactor = build_redactor(config, source.info)
+            redactor = build_redactor(config, source.info, preset)
+            self._scale = ScaleWatch(preset, stills=source.info.kind is SourceKind.STILLS, tell=self.status.scale_is)
             mode = _mode(config.mode, source.info.kind)
             if config.bundle is not None:
                 from edge_us.replay.make import open_bundle
 
-                self._bundle = open_bundle(config, source.info, networks.engine, mode, whole=redactor.keeps_all)
+                whole = redactor.keeps_all
+                self._bundle = open_bundle(config, source.info, networks.engine, mode, whole=whole, preset=preset)
             self._outputs = build_outputs(config, source.info.fps or DEFAULT_FPS, mode, self._bundle)
             self._composer = Composer(self._outputs, self._ledger, networks.engine.model.name)
             before_ns = cpu_ns()
@@ -246,8 +251,9 @@ class Run:
             worker.close()
 
     def _capture(self, frame: Frame, redactor: Redactor) -> Captured:
-        """Take in one frame; what may not leave the process goes no further than the local screen."""
+        """Take in one frame, with its scale; what may not leave the process goes no further than the local screen."""
         self._ledger.captured += 1
+        frame = self._scale.measure(frame)  # here, where the strips that it looks at are still in the picture
         kept, withheld = redactor.redact(frame)
         return Captured(kept, frame, withheld)
 
@@ -274,6 +280,7 @@ class Run:
             exam=networks.exam,
             backend=engine.info,
             region=self._analyser.region_note,
+            scale=self._scale,
             ledger=self._ledger,
             # Of a process that other runs share nobody can say what this one used.
             cpu_ns=cpu_ns() - before_ns if self._engine is None else None,

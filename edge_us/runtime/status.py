@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from edge_us.finding import AiState, FrameResult, SourceState
 from edge_us.log import EventLog
 from edge_us.runtime.ledger import Ledger
+from edge_us.scale.watch import ScaleState
 
 
 @dataclass(slots=True)
@@ -55,6 +56,11 @@ class Status:
     def warns(self, text: str) -> None:
         """Something about the source is not as it should be, and the run goes on."""
         self._log.warning("source warning", reason=text)
+
+    def scale_is(self, state: ScaleState) -> None:
+        """The scale of the preset has come or gone."""
+        tell = self._log.info if state is ScaleState.HOLDS else self._log.warning
+        tell("scale", state=state.name.lower(), reason=state.value)
 
     def shows(self, result: FrameResult) -> None:
         """What is shown now; a change of the AI's state is told."""

@@ -40,7 +40,7 @@ def compile_shared(source: str, folder: Path, name: str) -> Path:
     text.write_text(source)
     command = [compiler(), "-std=c++17", "-O1", "-ffp-contract=off", "-shared", "-fPIC", f"-I{HERE}"]
     command += [f"-I{SOURCE.parent}", str(text), "-o", str(out)]
-    subprocess.run(command, check=True, timeout=120)
+    subprocess.run(command, check=True, timeout=600)
     return out
 
 

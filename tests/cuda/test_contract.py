@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -47,14 +49,40 @@ def test_a_real_package_keeps_the_contract_on_a_libcuda_that_is_played(provider:
         installed_provider(provider)
     except MissingDependencyError as error:
         pytest.skip(error.message)
+    said = with_libcuda(libcuda, "-m", "tests.cuda.played_gpu", provider.value)
+    assert len(said.split()) == len(CHECKS) + 1
+
+
+def test_the_benchmark_runs_where_most_is_missing_and_says_of_each_part_what(
+    libcuda: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if find_spec("tensorrt") is not None:
+        pytest.skip("TensorRT must not meet a driver that is played")
+    try:
+        installed_provider()
+    except MissingDependencyError as error:
+        pytest.skip(error.message)
+    monkeypatch.setenv("EDGE_US_ENGINES", str(tmp_path / "engines"))
+    with_libcuda(libcuda, "bench/gpu.py", "--rounds", "1", "--out", str(tmp_path))
+    result = json.loads((tmp_path / "gpu-played-gpu.json").read_text())
+    missing = {row["backend"]: row["not measured"] for row in result["networks"] if "backend" in row}
+    assert missing["tensorrt"] == "TensorRT is not installed"
+    assert "onnxruntime-cuda" in missing
+    assert any(row["px"] == 640 for row in result["networks"])
+    assert all(row["cpu_ms"] > 0 and row["gpu_ms"] > 0 for row in result["kernels"])
+    assert len(result["kernels"]) == 7
+
+
+def with_libcuda(folder: Path, *arguments: str) -> str:
+    """What a program says on a libcuda that is played; it must end well."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.cuda.played_gpu", provider.value],
+        [sys.executable, *arguments],
         cwd=REPOSITORY,
-        env={**os.environ, "LD_LIBRARY_PATH": str(libcuda), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        env={**os.environ, "LD_LIBRARY_PATH": str(folder), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert len(done.stdout.split()) == len(CHECKS) + 1
+    return done.stdout

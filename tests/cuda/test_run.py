@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
 import edge_us
 from edge_us.errors import PipelineError
-from edge_us.finding import SHOWING, AiState, FrameResult
+from edge_us.finding import SHOWING, AiState, FrameResult, Unknown
 from edge_us.frame import Frame
 from edge_us.inference.backend import Backend, BackendName, Network, Precision
 from edge_us.inference.tensorrt_backend import TensorRtBackend
@@ -31,11 +32,9 @@ class Bench:
     def __init__(self, kernels: CpuKernels) -> None:
         self._kernels = kernels
         self.drivers: list[FakeDriver] = []
-        self.refuses = False
+        self.gpu = WHOLE
 
     def open(self, model: Network, precision: Precision, lanes: int) -> Backend:
-        if self.refuses:
-            raise PipelineError("the GPU failed: cuInit says NO_DEVICE", "")
         driver = FakeDriver(self._kernels)
         self.drivers.append(driver)
         return TensorRtBackend(model, ready(FakeEngine(model.path, driver)), driver, lanes)
@@ -47,7 +46,7 @@ class Bench:
 
     def lose(self) -> None:
         """The device is gone for good."""
-        self.refuses = True
+        self.gpu = replace(WHOLE, driver=Unknown("the driver sees no GPU"))
         for driver in self.drivers:
             driver.lost = True
 
@@ -56,7 +55,7 @@ class Bench:
 def bench(cpu_kernels: CpuKernels, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     bench = Bench(cpu_kernels)
     monkeypatch.setattr("edge_us.inference.backends.open_tensorrt", bench.open)
-    monkeypatch.setattr("edge_us.inference.backends.probe_gpu", lambda name: WHOLE)
+    monkeypatch.setattr("edge_us.inference.backends.probe_gpu", lambda name: bench.gpu)
     monkeypatch.setattr("edge_us.inference.backends.unready_engine", lambda model, precision: "")
     yield bench
     for driver in bench.drivers:
@@ -110,7 +109,7 @@ def test_a_gpu_that_is_lost_leaves_the_raw_picture_and_says_so(bench: Bench) -> 
     run, seen = watch(lambda result: "off after 5 restarts" in result.reason, bench.lose)
     last = seen[-1][1]
     assert last.ai_state is AiState.OFF
-    assert "the GPU failed" in last.reason
+    assert "the driver sees no GPU" in last.reason
     assert not last.findings
     assert run.report is not None
     assert run.report["backend"]["name"] == "tensorrt", "auto does not become the CPU in the midst of a run"

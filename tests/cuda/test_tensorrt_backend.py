@@ -132,7 +132,7 @@ def test_closing_with_work_on_its_way_waits_for_it(
     assert not backend.lanes
 
 
-def test_contexts_go_before_their_engine_and_the_engine_before_its_runtime(model: Model, driver: FakeDriver) -> None:
+def test_contexts_go_with_the_backend_whoever_still_holds_a_lane(model: Model, driver: FakeDriver) -> None:
     engine = FakeEngine(model.path, driver)
     backend = TensorRtBackend(model, ready(engine), driver, lanes=3)
     lanes = list(backend.lanes)  # somebody still holds them

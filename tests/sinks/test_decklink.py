@@ -78,9 +78,9 @@ def config(**options: Any) -> RunConfig:
 def test_a_live_screen_leaves_through_the_card_only_where_somebody_named_its_region() -> None:
     live = SourceInfo("v4l2:///dev/video0", SourceKind.LIVE, burned_in=BurnedIn.ANYWHERE)
     with pytest.raises(UsageError, match="region"):
-        build_redactor(config(decklink_out=0), live)
-    assert not build_redactor(config(decklink_out=0, region="0,0,320,240"), live).keeps_all
-    assert build_redactor(config(decklink_out=0, record_full_screen=True), live).keeps_all
+        build_redactor(config(decklink_out=0), live, None)
+    assert not build_redactor(config(decklink_out=0, region="0,0,320,240"), live, None).keeps_all
+    assert build_redactor(config(decklink_out=0, record_full_screen=True), live, None).keeps_all
     assert DeckLinkOut.sees is Sees.KEPT
 
 

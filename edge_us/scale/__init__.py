@@ -1,0 +1,1 @@
+"""Millimetres: where a scale comes from, and when it ends."""
