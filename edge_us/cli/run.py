@@ -147,7 +147,7 @@ def execute(config: RunConfig) -> dict[str, Any]:
         for frame, _ in running:
             if not progress.started:
                 stop_on_signals(running)
-                change_exam_on_signal(running)
+                change_exam_on_signal([running])
                 notifier.ready()
             progress.tick(frame.index + 1)
     finally:
@@ -199,15 +199,16 @@ def stop_on_signals(running: Stoppable) -> Callable[[], bool]:
     return lambda: stopped
 
 
-def change_exam_on_signal(running: Run) -> None:
-    """From now on SIGUSR1 changes from the breast to the axilla, and back."""
+def change_exam_on_signal(runs: Sequence[Run]) -> None:
+    """From now on SIGUSR1 changes the exam of these runs from the breast to the axilla, and back."""
 
     def change(_number: int, _frame: FrameType | None) -> None:
-        other = Exam.BREAST if running.exams.wanted is Exam.AXILLA else Exam.AXILLA
-        try:
-            running.exams.change(other)
-        except EdgeUsError as error:  # the picture goes on
-            typer.echo(f"warning: the exam is still {running.exams.wanted.value}: {error.message}", err=True)
+        for each in runs:
+            other = Exam.BREAST if each.exams.wanted is Exam.AXILLA else Exam.AXILLA
+            try:
+                each.exams.change(other)
+            except EdgeUsError as error:  # the picture goes on
+                each.status.warns(f"the exam is still {each.exams.wanted.value}: {error.message}")
 
     signal.signal(signal.SIGUSR1, change)
 

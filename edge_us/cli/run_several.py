@@ -21,7 +21,7 @@ def execute_several(configs: Sequence[RunConfig]) -> None:
     Raises `typer.Exit` with the exit code of the first source that failed, with `ExitCode.RUNTIME` when an output
     stopped, and with `ExitCode.INTERRUPTED` when a signal ended the runs.
     """
-    from edge_us.cli.run import Progress, stop_on_signals
+    from edge_us.cli.run import Progress, change_exam_on_signal, stop_on_signals
     from edge_us.runtime.notify import Notifier
     from edge_us.runtime.several import Several
     from edge_us.runtime.telling import tell_events
@@ -30,6 +30,7 @@ def execute_several(configs: Sequence[RunConfig]) -> None:
     progress, notifier = Progress(), Notifier()
     with Several(configs) as several:
         stopped = stop_on_signals(several)
+        change_exam_on_signal(several.runs)
         for shown in several:
             if shown:
                 notifier.ready()

@@ -20,8 +20,8 @@ from edge_us.inference.model import load_model
 from edge_us.nodes.criteria import CORTEX
 from edge_us.schema import schema_path
 
-NODES = "phantom:?lesion=none&node=focal&size=480x360&frames=90&seed=2"
-BOTH = "phantom:?lesion=malignant&node=diffuse&size=480x360&frames=40&seed=2"
+NODES = "phantom:?lesion=none&node=focal&size=320x240&frames=80&seed=2"
+BOTH = "phantom:?lesion=malignant&node=diffuse&size=320x240&frames=40&seed=2"
 
 
 def kinds(results: list[FrameResult]) -> set[FindingKind]:
@@ -109,7 +109,7 @@ def test_a_signal_changes_the_exam_and_back() -> None:
     running = edge_us.run(BOTH)
     wanted = []
     try:
-        change_exam_on_signal(running)
+        change_exam_on_signal([running])
         for _ in range(2):
             signal.raise_signal(signal.SIGUSR1)
             wanted.append(running.exams.wanted)
