@@ -204,11 +204,7 @@ def change_exam_on_signal(runs: Sequence[Run]) -> None:
 
     def change(_number: int, _frame: FrameType | None) -> None:
         for each in runs:
-            other = Exam.BREAST if each.exams.wanted is Exam.AXILLA else Exam.AXILLA
-            try:
-                each.exams.change(other)
-            except EdgeUsError as error:  # the picture goes on
-                each.status.warns(f"the exam is still {each.exams.wanted.value}: {error.message}")
+            each.controls.change_exam()
 
     signal.signal(signal.SIGUSR1, change)
 

@@ -1,6 +1,7 @@
 """What is known of one lesion, in a compact block: sizes with their spread, and words.
 
-One lesion only, the largest: a block for each would cover the picture. Its label carries the same number.
+One lesion only, the selected or else the largest: a block for each would cover the picture. Its label carries the
+same number.
 """
 
 from __future__ import annotations
@@ -38,22 +39,26 @@ _WORDS = {
 }
 
 
-def chosen(findings: Sequence[Finding], previous: int | None) -> Finding | None:
-    """The lesion to tell of: the largest that is tracked and measured, or the previous one while it is nearly that."""
+def chosen(findings: Sequence[Finding], previous: int | None, selected: int | None = None) -> Finding | None:
+    """The lesion to tell of: the selected track, or else the largest that is tracked and measured, or the previous one
+    while it is nearly that."""
     measured = [
         found for found in findings if found.track is not None and found.axes is not None and found.measurements
     ]
     if not measured:
         return None
+    for found in measured:
+        if found.track == selected:
+            return found
     largest = max(measured, key=_box_area)
     same = next((found for found in measured if found.track == previous), largest)
     return largest if _box_area(largest) > STAY * _box_area(same) else same
 
 
-def detail_lines(found: Finding) -> Lines:
-    """The block's lines: what it tells of, measurements with their units, words, and what is uncertain."""
+def detail_lines(found: Finding, why: str = "largest") -> Lines:
+    """The block's lines: what it tells of and why, measurements with their units, words, and what is uncertain."""
     values = found.measurements
-    lines = [f"#{found.track} largest: mean ± SD"]
+    lines = [f"#{found.track} {why}: mean ± SD"]
     long, short = _number(found, "long_axis_mm", ".1f"), _number(found, "short_axis_mm", ".1f")
     if long and short:
         lines.append(f"{long} x {short} mm")

@@ -43,7 +43,7 @@ class Overlay:
         self._detailed: int | None = None
         self._corner: int | None = None
 
-    def draw(self, frame: Frame, result: FrameResult, hud: Hud) -> Picture:
+    def draw(self, frame: Frame, result: FrameResult, hud: Hud, selected: int | None = None) -> Picture:
         """Compose one picture.
 
         Nothing is drawn over the image unless ``result.ai_state`` allows it and the result's age is known
@@ -55,6 +55,8 @@ class Overlay:
             Any format and size; not modified.
         result : FrameResult
         hud : Hud
+        selected : int, optional
+            The track whose details are shown; by default the largest lesion's.
 
         Returns
         -------
@@ -68,7 +70,7 @@ class Overlay:
         self._draw_outlines(planes, findings, frame.pts_ns)
         area = self._write_hud(planes, layout, result, hud)
         taken = [_around(finding.box, Pen.of(picture.width, picture.height).reach) for finding in findings]
-        taken += self._write_details(planes, layout, area, findings, taken)
+        taken += self._write_details(planes, layout, area, findings, taken, selected)
         self._write_labels(planes, layout, area, findings, taken)
         return picture
 
@@ -126,14 +128,20 @@ class Overlay:
             draw_inside(planes, finding, now_ns, _KIND_COLOURS[finding.kind])
 
     def _write_details(
-        self, planes: Planes, layout: Layout, area: Rect, findings: tuple[Finding, ...], taken: list[Rect]
+        self,
+        planes: Planes,
+        layout: Layout,
+        area: Rect,
+        findings: tuple[Finding, ...],
+        taken: list[Rect],
+        selected: int | None,
     ) -> list[Rect]:
         """Write the block of one lesion into a free corner; returns where it stands."""
-        found = chosen(findings, self._detailed)
+        found = chosen(findings, self._detailed, selected)
         if found is None:
             return []
         self._detailed = found.track
-        mask = block_mask(detail_lines(found), layout.font_px)
+        mask = block_mask(detail_lines(found, "selected" if found.track == selected else "largest"), layout.font_px)
         height, width = mask.shape
         if height * width > MOST_SHARE * planes.y.size:
             return []

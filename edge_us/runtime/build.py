@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -149,8 +150,14 @@ def build_redactor(config: RunConfig, info: SourceInfo, preset: Preset | None) -
     )
 
 
-def build_outputs(config: RunConfig, fps: float, mode: Mode, bundle: BundleWriter | None = None) -> Outputs:
-    """All sinks that the configuration asks for, opened; ``bundle`` is one more."""
+def build_outputs(
+    config: RunConfig,
+    fps: float,
+    mode: Mode,
+    bundle: BundleWriter | None = None,
+    press: Callable[[str], None] = lambda _key: None,
+) -> Outputs:
+    """All sinks that the configuration asks for, opened; ``bundle`` is one more, ``press`` hears the window's keys."""
     sinks: list[Sink] = [] if bundle is None else [bundle]
     try:
         if config.record is not None:
@@ -166,7 +173,7 @@ def build_outputs(config: RunConfig, fps: float, mode: Mode, bundle: BundleWrite
         if config.display:
             from edge_us.sinks.display import Display
 
-            sinks.append(Display(fullscreen=config.fullscreen, monitor=config.monitor))
+            sinks.append(Display(fullscreen=config.fullscreen, monitor=config.monitor, press=press))
         if config.decklink_out is not None:
             from edge_us.sinks.decklink import DeckLinkOut
 

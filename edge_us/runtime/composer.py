@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from edge_us.finding import AiState, FrameResult, SourceState
@@ -43,12 +44,17 @@ class Composer:
     ledger : Ledger
     model : str
         Name for the HUD.
+    selected : callable
+        The track whose details are shown; None is the largest.
     """
 
-    def __init__(self, outputs: Outputs, ledger: Ledger, model: str) -> None:
+    def __init__(
+        self, outputs: Outputs, ledger: Ledger, model: str, selected: Callable[[], int | None] = lambda: None
+    ) -> None:
         self._outputs = outputs
         self._ledger = ledger
         self._model = model
+        self._selected = selected
         self._overlays = {Sees.KEPT: Overlay(), Sees.SCREEN: Overlay()}
         self._recent = RecentFps()
         self._fps: float | None = None
@@ -95,10 +101,10 @@ class Composer:
         hud = Hud(self._fps, sum(self._ledger.all_dropped().values()), self._ledger.skipped, self._model)
         wanted = {Sees.KEPT: frame, Sees.SCREEN: screen}
         if screen is frame and any(self._outputs.wants(sees) for sees in wanted):
-            picture = self._overlays[Sees.KEPT].draw(frame, result, hud)
+            picture = self._overlays[Sees.KEPT].draw(frame, result, hud, self._selected())
             return dict.fromkeys(wanted, picture)
         return {
-            sees: self._overlays[sees].draw(each, result, hud)
+            sees: self._overlays[sees].draw(each, result, hud, self._selected())
             for sees, each in wanted.items()
             if self._outputs.wants(sees)
         }

@@ -13,6 +13,7 @@ from edge_us.errors import EdgeUsError, InputError, UsageError
 from edge_us.finding import FrameResult
 from edge_us.frame import Frame
 from edge_us.runtime.composer import Composer
+from edge_us.runtime.controls import Controls
 from edge_us.runtime.every import every
 from edge_us.runtime.exams import ExamSwitch
 from edge_us.runtime.ledger import Ledger
@@ -57,6 +58,8 @@ class Run:
         Where the run stands; may be read from any thread.
     exams : ExamSwitch
         What is examined; ``exams.change(Exam.AXILLA)`` changes it.
+    controls : Controls
+        What somebody at the screen may change; ``controls.selected = 3`` shows the details of track 3.
     """
 
     def __init__(
@@ -76,6 +79,7 @@ class Run:
         self.exams = ExamSwitch(config)
         self._ledger = ledger or Ledger()
         self.status = Status(without_credentials(config.source), self._ledger)
+        self.controls = Controls(self.exams, self.status)
         self._beat = beat
 
     def __iter__(self) -> Iterator[tuple[Frame, FrameResult]]:
@@ -114,14 +118,14 @@ class Run:
 
                 whole = redactor.keeps_all
                 bundle = open_bundle(config, source.info, networks.engine, mode, whole=whole, preset=preset)
-            outputs = build_outputs(config, source.info.fps or DEFAULT_FPS, mode, bundle)
+            outputs = build_outputs(config, source.info.fps or DEFAULT_FPS, mode, bundle, self.controls.press)
             before_ns = cpu_ns()
             self.status.source_is(source.state)
             way = Way(
                 config, source, networks, networks.analyser(source.info.kind), redactor,
                 ScaleWatch(preset, stills=source.info.kind is SourceKind.STILLS, tell=self.status.scale_is),
-                Composer(outputs, self._ledger, networks.engine.model.name), self._ledger, self.status, self.exams,
-                lambda: self.stopped, self._beat, bundle,
+                Composer(outputs, self._ledger, networks.engine.model.name, lambda: self.controls.selected),
+                self._ledger, self.status, self.exams, self.controls, lambda: self.stopped, self._beat, bundle,
             )  # fmt: skip
             try:
                 yield from live(way) if mode is Mode.LIVE else every(way)

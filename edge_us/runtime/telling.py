@@ -30,26 +30,23 @@ class Teller(logging.Handler):
     def __init__(self, stream: TextIO | None = None) -> None:
         super().__init__()
         self._stream = stream
-        self._waiting: queue.Queue[logging.LogRecord | None] = queue.Queue(ROOM)
+        # Not `Queue`: events are told in signal handlers too, which may interrupt the very thread that holds its lock.
+        self._waiting: queue.SimpleQueue[logging.LogRecord | None] = queue.SimpleQueue()
         self._left_out = 0
         self._ended = threading.Event()
         threading.Thread(target=self._write, name="edge-us-log", daemon=True).start()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Take an event, or leave it out where too many wait."""
-        try:
-            self._waiting.put_nowait(record)
-        except queue.Full:
+        if self._waiting.qsize() < ROOM:
+            self._waiting.put(record)
+        else:
             self._left_out += 1
 
     def close(self) -> None:
         """Write what waits, for a second at most, and end; may be called more than once."""
-        try:
-            self._waiting.put(None, timeout=FLUSH_S)
-        except queue.Full:
-            pass  # nobody reads: the thread ends with the process
-        else:
-            self._ended.wait(FLUSH_S)
+        self._waiting.put(None)
+        self._ended.wait(FLUSH_S)  # where nobody reads, the thread ends with the process
         super().close()
 
     def _write(self) -> None:

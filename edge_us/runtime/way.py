@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from edge_us.privacy.keep import Redactor
     from edge_us.replay.writer import BundleWriter
     from edge_us.runtime.analyser import Analyser
+    from edge_us.runtime.controls import Controls
     from edge_us.runtime.exams import ExamSwitch
     from edge_us.runtime.ledger import Ledger
     from edge_us.runtime.networks import Networks
@@ -54,6 +55,7 @@ class Way:
     ledger: Ledger
     status: Status
     exams: ExamSwitch
+    controls: Controls
     is_stopped: Callable[[], bool]
     beat: Callable[[], None]
     bundle: BundleWriter | None = None
@@ -80,6 +82,7 @@ class Way:
         """Hand a frame with what is shown on it to all sinks."""
         self.composer.show(captured, shown)
         self.status.shows(shown)
+        self.controls.shows(shown)
         return captured.frame, shown
 
     def show_again(self, last: Captured, state: SourceState) -> None:

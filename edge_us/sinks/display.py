@@ -6,7 +6,8 @@ import ctypes
 import os
 import threading
 import time
-from collections.abc import Collection, Mapping
+from collections import deque
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -108,6 +109,8 @@ class Display:
         Cover one whole monitor.
     monitor : int
         Which, counted from 0; only with ``fullscreen``.
+    press : callable
+        Called by `write` with the X11 name of each key that was pressed in the window; X11's sinks alone tell keys.
 
     Raises
     ------
@@ -122,11 +125,15 @@ class Display:
     name = "display"
     sees = Sees.SCREEN
 
-    def __init__(self, fullscreen: bool = False, monitor: int = 0) -> None:
+    def __init__(
+        self, fullscreen: bool = False, monitor: int = 0, press: Callable[[str], None] = lambda _key: None
+    ) -> None:
         self._gst = load_gst()
         self._pipeline: Any = None
         self._screen: Screen | None = None
         self._caps = ""
+        self._press = press
+        self._keys: deque[str] = deque(maxlen=16)
         self.dropped = 0
         environment, drm = os.environ, Path("/dev/dri").is_dir()
         candidates = sink_candidates(available_elements(), environment, drm=drm, monitor=monitor)
@@ -155,6 +162,8 @@ class Display:
         if picture is None or self._pipeline is None:
             return
         self._check()
+        while self._keys:
+            self._press(self._keys.popleft())
         caps = picture_caps(picture, _NOMINAL_FPS)
         if caps != self._caps:
             self._source.set_property("caps", self._gst.Caps.from_string(caps))
@@ -207,6 +216,7 @@ class Display:
         except GLib.Error as error:
             raise PipelineError(str(error.message), "See `edge-us doctor` for missing elements.") from None
         self._source = self._pipeline.get_by_name("in")
+        self._source.get_static_pad("src").add_probe(gst.PadProbeType.EVENT_UPSTREAM, self._hear)
         out = self._pipeline.get_by_name("out")
         # READY opens the screen: a sink that is installed but cannot work here fails now.
         if self._pipeline.set_state(gst.State.READY) == gst.StateChangeReturn.FAILURE:
@@ -216,6 +226,15 @@ class Display:
             out.set_window_handle(window)
         if self._pipeline.set_state(gst.State.PLAYING) == gst.StateChangeReturn.FAILURE:
             raise PipelineError(self._bus_error() or "it does not start", "See `edge-us doctor`.")
+
+    def _hear(self, _pad: Any, info: Any) -> Any:
+        """In a thread of GStreamer's: keep what is pressed for the next picture."""
+        event = info.get_event()
+        if event.type == self._gst.EventType.NAVIGATION:
+            said = event.get_structure()
+            if said.get_string("event") == "key-press":
+                self._keys.append(str(said.get_string("key")))
+        return self._gst.PadProbeReturn.OK
 
     def _check(self) -> None:
         if self._screen is not None and not self._screen.alive():

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from edge_us.overlay.picture import Picture
 from edge_us.sinks import display as display_module
 from edge_us.sinks.display import Display, connected_connectors, display_pipeline, sink_candidates
 from tests.conftest import REPOSITORY
-from tests.sinks.xvfb import Server, close_windows_as_a_user_would, split_into_monitors, xvfb
+from tests.sinks.xvfb import Server, close_windows_as_a_user_would, press_in_all_windows, split_into_monitors, xvfb
 
 RESULT = FrameResult(None, None, SourceState.RUNNING, AiState.OFF, reason="test", shown_ns=1)
 EVERYTHING = frozenset({"nv3dsink", "xvimagesink", "ximagesink", "waylandsink", "kmssink", "autovideosink"})
@@ -106,6 +107,22 @@ def test_a_window_closed_by_the_user_ends_the_display_alone(tmp_path: Path, monk
         with pytest.raises(PipelineError, match="closed"):
             show(display, quarters(), lambda: False)
         display.close()
+
+
+@pytest.mark.parametrize("fullscreen", [False, True])
+def test_keys_that_are_pressed_in_the_window_are_heard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fullscreen: bool
+) -> None:
+    heard: list[str] = []
+    with xvfb(tmp_path, "640x480") as server:
+        monkeypatch.setenv("DISPLAY", server.name)
+        display = Display(fullscreen=fullscreen, press=heard.append)
+        show(display, quarters(), lambda: False, limit_s=0.5)
+        for key in ("Tab", "e", "Escape"):
+            press_in_all_windows(server.name, key)
+            assert show(display, quarters(), partial(heard.__contains__, key)), (key, heard)
+        display.close()
+    assert heard == ["Tab", "e", "Escape"]
 
 
 def in_a_process_of_its_own(server: Server, script: str) -> list[str]:

@@ -127,6 +127,49 @@ class _ClientMessage(ctypes.Structure):
     )
 
 
+class _KeyEvent(ctypes.Structure):
+    """XKeyEvent, as long as an XEvent."""
+
+    _fields_ = (
+        ("type", ctypes.c_int),
+        ("serial", ctypes.c_ulong),
+        ("send_event", ctypes.c_int),
+        ("display", ctypes.c_void_p),
+        ("window", ctypes.c_ulong),
+        ("root", ctypes.c_ulong),
+        ("subwindow", ctypes.c_ulong),
+        ("time", ctypes.c_ulong),
+        ("x", ctypes.c_int),
+        ("y", ctypes.c_int),
+        ("x_root", ctypes.c_int),
+        ("y_root", ctypes.c_int),
+        ("state", ctypes.c_uint),
+        ("keycode", ctypes.c_uint),
+        ("same_screen", ctypes.c_int),
+        ("padding", ctypes.c_long * 24),
+    )
+
+
+def press_in_all_windows(name: str, key: str) -> None:
+    """Send a key by its X11 name, such as ``Tab``, to every window of the screen."""
+    x: Any = ctypes.CDLL("libX11.so.6")
+    x.XOpenDisplay.restype = ctypes.c_void_p
+    x.XStringToKeysym.restype = x.XDefaultRootWindow.restype = ctypes.c_ulong
+    x.XKeysymToKeycode.restype = ctypes.c_ubyte
+    display = ctypes.c_void_p(x.XOpenDisplay(name.encode()))
+    code = x.XKeysymToKeycode(display, ctypes.c_ulong(x.XStringToKeysym(key.encode())))
+    root, parent, count = ctypes.c_ulong(), ctypes.c_ulong(), ctypes.c_uint()
+    children = ctypes.POINTER(ctypes.c_ulong)()
+    top = ctypes.c_ulong(x.XDefaultRootWindow(display))
+    x.XQueryTree(display, top, *map(ctypes.byref, (root, parent, children, count)))
+    pressed, mask = 2, ctypes.c_long(1)
+    for window in children[: count.value]:
+        event = _KeyEvent(pressed, 0, 1, display, window, top, 0, 0, 1, 1, 1, 1, 0, code, 1)
+        x.XSendEvent(display, ctypes.c_ulong(window), 1, mask, ctypes.byref(event))
+    x.XSync(display, 0)
+    x.XCloseDisplay(display)
+
+
 def close_windows_as_a_user_would(name: str) -> int:
     """Send what a window manager sends when somebody clicks on the cross; returns how many windows got it."""
     x: Any = ctypes.CDLL("libX11.so.6")
