@@ -57,9 +57,10 @@ def test_keys_select_what_is_on_the_screen_and_change_the_exam() -> None:
         controls.press(key)
         assert controls.selected == selected
     controls.press("e")
-    assert run.exams.wanted is Exam.AXILLA
+    exams = [run.exams.wanted]
     controls.press("E")
-    assert run.exams.wanted is Exam.BREAST
+    exams.append(run.exams.wanted)
+    assert exams == [Exam.AXILLA, Exam.BREAST]
 
 
 def test_an_exam_that_cannot_be_had_is_said_and_the_picture_goes_on() -> None:
