@@ -1,10 +1,11 @@
-"""Configuration: TOML files, ``EDGE_US_*`` variables, phantom addresses and score calibrations."""
+"""Configuration: TOML files, ``EDGE_US_*`` variables, phantom addresses, score calibrations and presets."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
+from edge_us.calibrate.preset import read_preset
 from edge_us.calibrate.score_calibration import read_score_calibration
 from edge_us.capture.open import kind_of
 from edge_us.config import RunConfig, load_config
@@ -12,6 +13,7 @@ from edge_us.errors import EdgeUsError
 from edge_us.runtime.build import check_outputs
 from fuzz.target import Target
 
+PRESET = b"#preset\n"
 SAFE = ("phantom", "images", "rtsp", "rtsps", "rtspt", "v4l2", "decklink", "gst")
 """Sources that are looked at without opening a file of this machine."""
 
@@ -29,14 +31,18 @@ def seeds(_folder: Path) -> list[bytes]:
         "cases": {"manifest": "m", "manifest_sha256": "1", "split": None, "images": 1, "normals": 0, "lesions": 1,
                   "groups": 1},
     }  # fmt: skip
+    preset = (Path(__file__).parents[2] / "calibration/presets/phantom-cart.toml").read_bytes()
     variables = b"\xffSOURCE=phantom:\xffTHREADS=2\xffREGION=auto\xffPLAY_FPS=5"
     return [plain, more, plain + b"[table]\na = [1, {b = 2}]\nc = 1979-05-27T07:32:00Z\n",
-            json.dumps(calibration).encode(), variables]  # fmt: skip
+            json.dumps(calibration).encode(), variables, PRESET + preset]  # fmt: skip
 
 
 def check(data: bytes, folder: Path) -> None:
     path = folder / "file"
     path.write_bytes(data)
+    if data.startswith(PRESET):
+        read_preset(path)
+        return
     refused: EdgeUsError | None = None
     try:
         if data[:1] == b"\xff":
