@@ -26,6 +26,8 @@ SAMPLE_S = 5.0
 SETTLED_SHARE = 0.25
 """Memory is compared from here on: before it, caches fill and the first restarts happen."""
 FLAT_MB_PER_HOUR = 60.0
+SPARE_TASKS = 16
+"""Threads that OpenVINO and GStreamer keep in pools for the life of the process, whatever happened in it."""
 MAX_AGE_MS = 200.0
 HANG_TIMEOUT_S = 8.0
 
@@ -102,6 +104,8 @@ def problems(found: dict[str, Any], failures: list[str], seconds: float) -> list
         wrong.append(f"{found['results_too_old']} results were drawn that were older than {MAX_AGE_MS:g} ms")
     if after["threads"] > before["threads"]:
         wrong.append(f"{after['threads'] - before['threads']:g} threads are left over")
+    if after["tasks"] > before["tasks"] + SPARE_TASKS:
+        wrong.append(f"{after['tasks'] - before['tasks']:g} threads of the libraries are left over")
     # OpenVINO and GStreamer keep a few for the life of the process.
     if after["descriptors"] > before["descriptors"] + 16:
         wrong.append(f"{after['descriptors'] - before['descriptors']:g} descriptors are left over")
@@ -123,11 +127,12 @@ def growth(samples: list[dict[str, float]]) -> float | None:
 
 
 def _held() -> dict[str, float]:
-    """Memory, our own threads and descriptors of this process; OpenVINO keeps a Python thread for itself."""
+    """Memory, our own threads, threads of any kind, and descriptors of this process."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return {
         "rss_mb": round(pages * os.sysconf("SC_PAGE_SIZE") / 1e6, 1),
         "threads": sum(thread.name.startswith("edge-us") for thread in threading.enumerate()),
+        "tasks": len(list(Path("/proc/self/task").iterdir())),
         "descriptors": len(list(Path("/proc/self/fd").iterdir())),
     }
 

@@ -19,9 +19,10 @@ import pytest
 from edge_us.capture.gst import available_elements, load_gst
 from edge_us.capture.gst_source import GstSource
 from edge_us.capture.open import open_source
-from edge_us.capture.pipelines import PipelineSpec, camera_tail, picture_tail
+from edge_us.capture.pipelines import PipelineSpec, build_pipeline, camera_tail, picture_tail
 from edge_us.capture.source import Source, SourceKind
 from edge_us.capture.state import BackOff
+from edge_us.capture.uri import parse_source
 from edge_us.errors import InputError
 from edge_us.finding import SourceState
 from edge_us.frame import ColorRange, Frame, PixelFormat
@@ -312,6 +313,24 @@ def test_a_hundred_rebuilds_leak_nothing() -> None:
     memory, threads, descriptors = (b - a for a, b in zip(after[20], after[120], strict=True))
     assert memory < 2.0, "a leaked picture a rebuild would be 90 MB"
     assert threads <= 0
+    assert descriptors <= 0
+
+
+def test_rebuilding_a_network_stream_leaks_nothing(serve: Serve) -> None:
+    port = free_port()
+    serve(port)
+    spec = build_pipeline(parse_source(f"rtsp://127.0.0.1:{port}/live"), available_elements())
+    after: dict[int, tuple[float, int, int]] = {}
+    source = GstSource(spec, 15.0, back_off=BackOff(0.0, 0.0))
+    with source:
+        for lives in range(1, 26):
+            assert read_until(source, lambda frame: frame is not None, 10) is not None
+            if lives in (5, 25):
+                after[lives] = held()
+            source._schedule_rebuild(time.monotonic_ns())  # as a lost server makes it
+    memory, threads, descriptors = (b - a for a, b in zip(after[5], after[25], strict=True))
+    assert memory < 4.0
+    assert threads <= 1, "the server's address is looked up in a pool of GLib's"
     assert descriptors <= 0
 
 

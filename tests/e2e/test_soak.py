@@ -16,7 +16,7 @@ def test_half_a_minute_of_faults_leaves_nothing_behind(tmp_path: Path) -> None:
 
 
 def test_what_is_not_as_it_should_be_is_a_problem() -> None:
-    held = {"rss_mb": 100.0, "threads": 1, "descriptors": 10}
+    held = {"rss_mb": 100.0, "threads": 1, "tasks": 20, "descriptors": 10}
     good = {
         "frames": {"captured": 10, "shown": 8, "dropped": {"queue_full": 2}}, "results_too_old": 0,
         "before": held, "after": held, "mb_per_hour": 3.0,
@@ -24,9 +24,9 @@ def test_what_is_not_as_it_should_be_is_a_problem() -> None:
     assert problems(good, [], 1800) == []
     bad = {
         "frames": {"captured": 10, "shown": 8, "dropped": {}}, "results_too_old": 1, "before": held,
-        "after": {"rss_mb": 100.0, "threads": 2, "descriptors": 99}, "mb_per_hour": 300.0,
+        "after": {"rss_mb": 100.0, "threads": 2, "tasks": 40, "descriptors": 99}, "mb_per_hour": 300.0,
     }  # fmt: skip
-    assert len(problems(bad, ["disk full"], 1800)) == 6
+    assert len(problems(bad, ["disk full"], 1800)) == 7
 
 
 def test_growth_is_the_slope_once_the_run_has_settled() -> None:

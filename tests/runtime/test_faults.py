@@ -20,6 +20,7 @@ from edge_us.replay.replay import judge, open_replay
 from edge_us.runtime.run import Run
 from edge_us.schema import schema_path
 from edge_us.testing.faults import Fault, FaultKind, Schedule, faults
+from tests.runtime.test_outside import slowness
 
 PHANTOM = "phantom:?probe=linear&lesion=benign&size=640x480&frames=60&fps=30&seed=1&loop=1"
 INTERVAL_MS = 1000 / 30
@@ -70,6 +71,8 @@ def test_a_network_that_fails_costs_its_outlines_and_nothing_else(kind: FaultKin
     assert off
     assert all(says in result.reason and not result.findings for result in off)
     assert seen[-1][1].ai_state is not AiState.OFF, "the networks were built anew"
+    late = max((result.shown_ns or 0) - frame.captured_ns for frame, result in seen if result.ai_state is AiState.OFF)
+    assert late / 1e6 < 2 * INTERVAL_MS * slowness(), "the raw picture does not wait for the network"
     assert run.report is not None
     assert run.report["restarts"].get("error", 0) >= 1
     written = json.loads(report.read_text())
