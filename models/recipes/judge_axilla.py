@@ -121,8 +121,11 @@ def measure(manifest: Path, model: str, split: str, min_score: float | None) -> 
                 ("findings_lesion", len(findings) - nodes),
             ):
                 counts[name] = counts.get(name, 0) + number
-        threshold, sha256 = engine.model.threshold, engine.model.sha256
-    return {"model": sha256, "split": split, "threshold": threshold, "iou": IOU, "groups": dict(sorted(groups.items()))}
+        judged = engine.model
+    return {
+        "schema": "edge-us/axilla-evaluation/1", "model": {"name": judged.name, "sha256": judged.sha256}, "split": split,
+        "threshold": judged.threshold, "iou": IOU, "groups": dict(sorted(groups.items())),
+    }  # fmt: skip
 
 
 def main() -> None:

@@ -34,8 +34,8 @@ def test_nothing_leads_out_of_the_end_or_back_into_connecting() -> None:
 @pytest.mark.parametrize(
     ("silent_s", "fps", "has_signal", "state"),
     [
-        (0.3, 30.0, None, S.RUNNING),
-        (0.6, 30.0, None, S.STALLED),
+        (0.15, 30.0, None, S.RUNNING),
+        (0.25, 30.0, None, S.STALLED),
         (2.1, 30.0, None, S.RECONNECTING),
         (2.1, 2.0, None, S.STALLED),
         (1.4, 2.0, None, S.RUNNING),
