@@ -123,8 +123,8 @@ def measure(manifest: Path, model: str, split: str, min_score: float | None) -> 
                 counts[name] = counts.get(name, 0) + number
         judged = engine.model
     return {
-        "schema": "edge-us/axilla-evaluation/1", "model": {"name": judged.name, "sha256": judged.sha256}, "split": split,
-        "threshold": judged.threshold, "iou": IOU, "groups": dict(sorted(groups.items())),
+        "schema": "edge-us/axilla-evaluation/1", "model": {"name": judged.name, "sha256": judged.sha256},
+        "split": split, "threshold": judged.threshold, "iou": IOU, "groups": dict(sorted(groups.items())),
     }  # fmt: skip
 
 
