@@ -38,6 +38,21 @@ def _glyph(letter: str, px: int) -> tuple[NDArray[np.uint8], int]:
     return np.asarray(large, np.uint8), advance
 
 
+@lru_cache(maxsize=4096)
+def _reduced(letter: str, px: int, phase: int) -> NDArray[np.uint8]:
+    """A letter as high as a line in px of the picture, begun at a quarter of a pixel."""
+    import cv2
+    import numpy as np
+
+    glyph, _ = _glyph(letter, px)
+    columns = -(-(phase + glyph.shape[1]) // _SUPERSAMPLING)
+    large = np.zeros((glyph.shape[0], columns * _SUPERSAMPLING), np.uint8)
+    large[:, phase : phase + glyph.shape[1]] = glyph
+    small = cv2.resize(large, (columns, line_height(px)), interpolation=cv2.INTER_AREA).astype(np.uint16)
+    # Thin strokes never reach full coverage at small sizes: lifted, they stay white.
+    return np.minimum(small * 4 // 3, 255).astype(np.uint8)
+
+
 @lru_cache(maxsize=2048)
 def line_width(text: str, px: int) -> int:
     """Width of one line's bitmap, padding included; even.
@@ -67,21 +82,16 @@ def text_mask(text: str, px: int) -> NDArray[np.uint8]:
     ndarray of uint8, shape (line_height(px), line_width(text, px))
         0 background .. 255 ink, padded by about a third of ``px`` on both sides; even; read-only.
     """
-    import cv2
     import numpy as np
 
-    width, height = line_width(text, px), line_height(px)
-    # Scores change with every picture: letters are drawn once, lines are put together from them.
-    large = np.zeros((height * _SUPERSAMPLING, width * _SUPERSAMPLING), np.uint8)
+    mask = np.zeros((line_height(px), line_width(text, px)), np.uint8)
+    # Scores change with every picture: letters are reduced once, lines are put together from them.
     x = _padding(px) * _SUPERSAMPLING
     for letter in text:
-        glyph, advance = _glyph(letter, px)
-        place = large[:, x : x + glyph.shape[1]]
+        glyph = _reduced(letter, px, x % _SUPERSAMPLING)
+        place = mask[:, x // _SUPERSAMPLING : x // _SUPERSAMPLING + glyph.shape[1]]
         np.maximum(place, glyph[:, : place.shape[1]], out=place)
-        x += advance
-    small = cv2.resize(large, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint16)
-    # Thin strokes never reach full coverage at small sizes: lifted, they stay white.
-    mask = np.minimum(small * 4 // 3, 255).astype(np.uint8)
+        x += _glyph(letter, px)[1]
     mask.setflags(write=False)
     return mask
 
