@@ -44,7 +44,7 @@ class Analysable(str, Enum):
     """Whether pictures are judged before anything is concluded from them."""
 
     AUTO = "auto"
-    """Colour Doppler, dual views, frozen pictures and lost contact are named; outlines only, nothing concluded."""
+    """Colour Doppler, dual views, frozen pictures and lost contact are named; at most outlines, nothing concluded."""
     OFF = "off"
     """Every picture is taken for live B-mode."""
 

@@ -29,12 +29,12 @@ class StillWatch:
 
     def __init__(self) -> None:
         self._anchor: NDArray[np.float32] | None = None
-        self._since_ns = 0
+        self.since_ns = 0
         self._pictures = 0
         self._frozen = False
 
     def update(self, gray: NDArray[np.uint8], now_ns: int) -> bool:
-        """Take one more picture and return whether it is frozen.
+        """Take one more picture and return whether it is frozen; `since_ns` is when it began to stand still.
 
         Parameters
         ----------
@@ -46,10 +46,10 @@ class StillWatch:
         blocks = _block_means(gray)
         limit = MOVED_SHARE if self._frozen else STILL_SHARE
         if self._anchor is None or _changed(self._anchor, blocks) > limit:
-            self._anchor, self._since_ns, self._pictures, self._frozen = blocks, now_ns, 0, False
+            self._anchor, self.since_ns, self._pictures, self._frozen = blocks, now_ns, 0, False
             return False
         self._pictures += 1
-        self._frozen |= now_ns - self._since_ns >= FREEZE_NS and self._pictures >= FREEZE_PICTURES
+        self._frozen |= now_ns - self.since_ns >= FREEZE_NS and self._pictures >= FREEZE_PICTURES
         return self._frozen
 
 

@@ -45,6 +45,11 @@ class Cause(str, Enum):
         """Whether a lesion can be in the picture at all."""
         return self not in (Cause.NO_PICTURE, Cause.NO_CONTACT)
 
+    @property
+    def keeps_outlines(self) -> bool:
+        """Whether findings are shown: not on a picture that stands, since a lost signal may look like that."""
+        return self.shows_tissue and self is not Cause.FROZEN
+
 
 LATCH_MS = {
     Cause.NO_PICTURE: (0, 100),
@@ -98,6 +103,12 @@ class Judge:
             self._due_ns = now_ns + CHECK_EVERY_NS
             self._cause = self._look(frame, region, region_known, now_ns)
         return self._cause
+
+    def describe(self, cause: Cause, frame: Frame) -> str:
+        """A cause in words; of a frozen picture with the time: is it a pause, or has the signal been lost for long?"""
+        if cause is not Cause.FROZEN or self._stills:
+            return cause.value
+        return f"{cause.value} for {max(0, frame.pts_ns - self._watch.since_ns) // 1_000_000_000} s"
 
     def _look(self, frame: Frame, region: Rect | None, region_known: bool, now_ns: int) -> Cause | None:
         gray = to_gray(frame, region)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable
 from itertools import pairwise
@@ -160,7 +161,10 @@ def test_however_slow_the_network_no_result_is_older_than_the_limit_and_every_ag
     ("kind", "check"),
     [
         (FaultKind.BLACK, lambda result: result.ai_state is AiState.NOT_ANALYSABLE and not result.findings),
-        (FaultKind.FROZEN, lambda result: result.ai_state is AiState.NOT_ANALYSABLE),
+        (
+            FaultKind.FROZEN,
+            lambda result: not result.findings and bool(re.fullmatch(r"frozen picture for [1-3] s", result.reason)),
+        ),
     ],
 )
 def test_a_black_or_frozen_picture_is_named(kind: FaultKind, check: Callable[[FrameResult], bool]) -> None:
