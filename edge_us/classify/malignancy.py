@@ -24,6 +24,7 @@ class Malignancy:
     field = "malignancy"
     kind = FindingKind.LESION
     others = "only lesions are classified"
+    measures = False
 
     def __init__(self, classifier: Classifier) -> None:
         self._classifier = classifier

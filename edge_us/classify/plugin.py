@@ -62,6 +62,8 @@ class Assess:
         From `choose_plugin`.
     """
 
+    measures = False
+
     def __init__(self, classifier: Classifier) -> None:
         model = classifier.model
         self._classifier = classifier

@@ -142,12 +142,12 @@ def execute(config: RunConfig) -> dict[str, Any]:
     tell_events(config.log)
     notifier = Notifier()
     running = Run(config, beat=notifier.alive)
+    change_exam_on_signal([running])
     progress = Progress()
     try:
         for frame, _ in running:
             if not progress.started:
                 stop_on_signals(running)
-                change_exam_on_signal([running])
                 notifier.ready()
             progress.tick(frame.index + 1)
     finally:

@@ -30,6 +30,7 @@ class Describe:
     field = "descriptors"
     kind = FindingKind.LESION
     others = "only lesions are described"
+    measures = True
 
     def begin(self) -> Numbers:
         """No look yet."""

@@ -29,6 +29,7 @@ class ReadNode:
     field = "node"
     kind = FindingKind.NODE
     others = "only nodes are read"
+    measures = True
 
     def begin(self) -> Seen:
         """No look yet."""
@@ -36,9 +37,6 @@ class ReadNode:
 
     def look(self, frame: Frame, found: Finding, region: Rect | None, seen: Seen) -> None:
         """Take the numbers of a node from one picture."""
-        if seen.unit != frame.geometry.mm_per_px:  # px and mm, or two scales, have no mean
-            seen.means.clear()
-            seen.looks = 0
         seen.unit = frame.geometry.mm_per_px
         seen.looks += 1
         numbers, sketch = look(frame, found)

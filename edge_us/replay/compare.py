@@ -41,12 +41,12 @@ def difference(one: FrameRecord, other: FrameRecord, tolerance: Tolerance) -> st
     if tolerance == EXACT:
         if one == other:
             return None
-        return _coarse(one, other) or _fine(one, other, tolerance) or "measurements or descriptors differ"
+        return _coarse(one, other) or _fine(one, other, tolerance) or "measurements, descriptors or readings differ"
     return _coarse(one, other) or _fine(one, other, tolerance)
 
 
 def _coarse(one: FrameRecord, other: FrameRecord) -> str | None:
-    for name in ("frame", "source_state", "ai_state", "result_frame", "pts_ns", "size"):
+    for name in ("frame", "source_state", "ai_state", "exam", "result_frame", "pts_ns", "size"):
         before, now = getattr(one, name), getattr(other, name)
         if before != now:
             return f"{name} {getattr(before, 'value', before)} became {getattr(now, 'value', now)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_us._version import __version__
@@ -77,6 +78,9 @@ def libraries(backend: str) -> dict[str, str]:
 
 def _options(config: RunConfig, preset: Preset | None) -> dict[str, Any]:
     options = {name: value for name, value in config.model_dump(mode="json").items() if name not in OUTPUTS}
+    for name in ("model", "classifier", "node_classifier", "nodal_risk"):
+        if Path(options[name]).is_file():  # replayed from wherever
+            options[name] = str(Path(options[name]).resolve())
     if preset is not None:
         options["region"] = ",".join(map(str, preset.region))
     return options

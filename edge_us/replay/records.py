@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edge_us.errors import InputError
-from edge_us.finding import AiState, Finding, FindingKind, FrameResult, SourceState, Unknown, Value
+from edge_us.finding import AiState, Exam, Finding, FindingKind, FrameResult, SourceState, Unknown, Value
 from edge_us.sinks.findings_file import SCHEMA
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
@@ -34,6 +34,11 @@ class FindingRecord(BaseModel):
     callipers: dict[str, Any] | None = None
     measurements: dict[str, Any] = Field(default_factory=dict)
     descriptors: dict[str, Any] = Field(default_factory=dict)
+    node: dict[str, Any] | None = None
+    node_class: dict[str, Any] | None = None
+    node_class_reason: str | None = None
+    nodal_risk: dict[str, Any] | None = None
+    nodal_risk_reason: str | None = None
 
 
 class FrameRecord(BaseModel):
@@ -49,6 +54,9 @@ class FrameRecord(BaseModel):
     source_state: SourceState
     ai_state: AiState
     ai_reason: str = ""
+    exam: Exam | None = None
+    model: str | None = None
+    classifier: str | None = None
     result_frame: int | None
     age_ms: float | None = Field(ge=-1e9, le=1e12, allow_inf_nan=False)
     findings: tuple[FindingRecord, ...]
@@ -99,6 +107,9 @@ def result_of(record: FrameRecord) -> FrameResult:
         ai_state=record.ai_state,
         findings=tuple(_finding(found) for found in record.findings),
         reason=record.ai_reason,
+        exam=record.exam,
+        model=record.model,
+        classifier=record.classifier,
         shown_ns=None if record.age_ms is None else round(record.age_ms * 1e6),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from edge_us.errors import EdgeUsError, UsageError
@@ -22,8 +23,9 @@ class ExamSwitch:
     wanted : Exam
     """
 
-    def __init__(self, config: RunConfig) -> None:
+    def __init__(self, config: RunConfig, warn: Callable[[str], None] = lambda _: None) -> None:
         self._config = config
+        self._warn = warn
         self.wanted: Exam = config.exam
 
     def change(self, exam: Exam) -> None:
@@ -50,7 +52,10 @@ class ExamSwitch:
             return None
         try:
             return networks.change_exam(self.wanted, kind)
-        except EdgeUsError as error:
-            networks.warnings.append(f"the exam is still {networks.exam.value}: {error.message}")
+        except Exception as error:  # the picture goes on, and it is not tried again unasked
+            why = error.message if isinstance(error, EdgeUsError) else f"{type(error).__name__}: {error}"
+            told = f"the exam is still {networks.exam.value}: {why}"
+            networks.warnings.append(told)
+            self._warn(told)
             self.wanted = networks.exam
             return None

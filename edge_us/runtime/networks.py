@@ -25,6 +25,9 @@ GPU_BACKENDS = frozenset({BackendName.TENSORRT.value, BackendName.ONNXRUNTIME_CU
 PATIENCE = 3
 """Which restart within the budget goes to the fallback."""
 
+PLUGINS_OF = {Exam.BREAST: (Task.NODAL_RISK,), Exam.AXILLA: (Task.NODE,)}
+"""A site's own classifiers that an exam has a use for."""
+
 
 class Networks:
     """The engine of one run.
@@ -151,13 +154,6 @@ def model_name(config: RunConfig) -> str:
     return AXILLA_NAME
 
 
-def plugin_choices(config: RunConfig) -> tuple[tuple[Task, str], ...]:
-    """A site's own classifiers that the exam has a use for, as the configuration names them."""
-    if config.exam is Exam.AXILLA:
-        return ((Task.NODE, config.node_classifier),)
-    return ((Task.NODAL_RISK, config.nodal_risk),)
-
-
 def open_engine_for(config: RunConfig, sources: int = 1, waits: bool | None = None) -> Engine:
     """The networks that a configuration asks for.
 
@@ -180,6 +176,9 @@ def open_engine_for(config: RunConfig, sources: int = 1, waits: bool | None = No
     check_networks(config)
     model = calibrated(load_model(model_name(config), config.precision), config.calibration)
     wanted_classes(model, config.exam)
+    # Those of the other exam as well: what is wrong with them is better said now than when the exam changes.
+    choices = ((Task.NODE, config.node_classifier), (Task.NODAL_RISK, config.nodal_risk))
+    plugins = {task: found for task, choice in choices if (found := choose_plugin(choice, task)) is not None}
     if config.min_score is not None:
         model = replace(model, threshold=config.min_score)
     if waits is None:
@@ -187,7 +186,7 @@ def open_engine_for(config: RunConfig, sources: int = 1, waits: bool | None = No
     return open_engine(
         model,
         choose_classifier(config.classifier, model, config.calibration),
-        [found for task, choice in plugin_choices(config) if (found := choose_plugin(choice, task)) is not None],
+        [plugins[task] for task in PLUGINS_OF[config.exam] if task in plugins],
         backend=config.backend,
         precision=config.precision,
         threads=config.threads,

@@ -30,6 +30,8 @@ from edge_us.scale.watch import ScaleWatch
 if TYPE_CHECKING:
     from edge_us.runtime.engine import Engine
 
+STILLS_HAVE_NO_SCALE = "the preset's scale is not used: on independent stills nothing shows for sure that it holds"
+
 
 class Run:
     """One run over one source. Iterate it once; each step is a frame that was shown, with its result.
@@ -76,9 +78,10 @@ class Run:
         self.report: dict[str, Any] | None = None
         self.failures: list[EdgeUsError] = []
         self.stopped = False
-        self.exams = ExamSwitch(config)
         self._ledger = ledger or Ledger()
         self.status = Status(without_credentials(config.source), self._ledger)
+        self._notes: list[str] = []
+        self.exams = ExamSwitch(config, self.status.warns)
         self.controls = Controls(self.exams, self.status)
         self._beat = beat
 
@@ -110,6 +113,11 @@ class Run:
             )
             for text in source.warnings:
                 self.status.warns(text)
+            watched = preset
+            if preset is not None and preset.mm_per_px is not None and source.info.kind is SourceKind.STILLS:
+                watched = None
+                self._notes.append(STILLS_HAVE_NO_SCALE)
+                self.status.warns(STILLS_HAVE_NO_SCALE)
             redactor = build_redactor(config, source.info, preset)
             mode = _mode(config.mode, source.info.kind)
             bundle = None
@@ -123,7 +131,7 @@ class Run:
             self.status.source_is(source.state)
             way = Way(
                 config, source, networks, networks.analyser(source.info.kind), redactor,
-                ScaleWatch(preset, stills=source.info.kind is SourceKind.STILLS, tell=self.status.scale_is),
+                ScaleWatch(watched, tell=self.status.scale_is),
                 Composer(outputs, self._ledger, networks.engine.model.name, lambda: self.controls.selected),
                 self._ledger, self.status, self.exams, self.controls, lambda: self.stopped, self._beat, bundle,
             )  # fmt: skip
@@ -143,7 +151,7 @@ class Run:
         self.status.source_is(source.state)
         self._ledger.lost = source.dropped
         self._ledger.settle()
-        warnings = [*source.warnings, *networks.warnings, *(error.message for error in outputs.failures)]
+        warnings = [*self._notes, *source.warnings, *networks.warnings, *(error.message for error in outputs.failures)]
         warnings += [f"{name}: {count} shown frames not written" for name, count in outputs.dropped.items()]
         self.report = build_report(
             source=source.info.uri,

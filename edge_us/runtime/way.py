@@ -96,8 +96,10 @@ class Way:
 
     def change_exam(self) -> Analyser:
         """Go on with the exam that is wanted, if it can be had."""
-        self.analyser = self.exams.apply(self.networks, self.source.info.kind) or self.analyser
-        self.tell_networks()
+        changed = self.exams.apply(self.networks, self.source.info.kind)
+        if changed is not None:
+            self.analyser = changed
+            self.tell_networks()
         return self.analyser
 
     def tell_networks(self) -> None:

@@ -48,8 +48,8 @@ class ScaleWatch:
     Parameters
     ----------
     preset : Preset or None
-    stills : bool
-        Whether the source is a set of independent stills: then every picture is judged alone.
+    hold_frames : int
+        Frames in a row that must look as calibrated; 1 leaves the finer comparison out, for tests of the coarse one.
     tell : callable
         Called with the new state where it changes.
 
@@ -63,10 +63,14 @@ class ScaleWatch:
     """
 
     def __init__(
-        self, preset: Preset | None, *, stills: bool = False, tell: Callable[[ScaleState], None] = lambda _: None
+        self,
+        preset: Preset | None,
+        *,
+        hold_frames: int = HOLD_FRAMES,
+        tell: Callable[[ScaleState], None] = lambda _: None,
     ) -> None:
         self._preset = None if preset is None or preset.mm_per_px is None else preset
-        self._needed = 1 if stills else HOLD_FRAMES
+        self._needed = hold_frames
         self._tell = tell
         self._strips: tuple[Rect, ...] = ()
         self._reference: Blocks | None = None
@@ -107,7 +111,7 @@ class ScaleWatch:
         grays, side = cut(frame, self._strips), block_px(frame.size)
         if differs(means(grays, side), reference):
             return False
-        if self._needed == 1:  # stills come from many encoders
+        if self._needed == 1:
             return True
         if self._clear is not None:
             return not strokes_differ(grays, self._clear, side)

@@ -30,6 +30,8 @@ class Opinion(Protocol[Seen]):
     kind: FindingKind
     others: str
     """Why findings of another kind get none."""
+    measures: bool
+    """Whether what it sees depends on how large a pixel is: then it begins anew where that changes."""
 
     def begin(self) -> Seen:
         """What is known before the first look."""
@@ -67,6 +69,7 @@ class _Track(Generic[Seen]):
     value: Any
     looks: int = 0
     due_ns: int = 0
+    unit: tuple[float, float] | None = None
 
 
 class Looks(Generic[Seen]):
@@ -120,6 +123,10 @@ class Looks(Generic[Seen]):
             return
         frame, found, region, track = self._due
         self._due = None
+        unit = frame.geometry.mm_per_px
+        if track.looks and unit != track.unit and self._opinion.measures:
+            track.seen, track.value, track.looks = self._opinion.begin(), self._too_few, 0
+        track.unit = unit
         self._opinion.look(frame, found, region, track.seen)
         track.looks += 1
         if track.looks >= LEAST_LOOKS:

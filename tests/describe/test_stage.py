@@ -11,7 +11,7 @@ from edge_us.describe import stage as describe_stage
 from edge_us.describe.describe import DESCRIPTORS
 from edge_us.describe.stage import Describe
 from edge_us.finding import Finding, FindingKind, Unknown
-from edge_us.frame import Frame, PixelFormat
+from edge_us.frame import Frame, Geometry, PixelFormat
 from edge_us.tracking.looks import LEAST_LOOKS, LOOK_EVERY_NS, Looks
 from tests.overlay.pictures import ellipse, found
 
@@ -95,3 +95,16 @@ def test_a_finding_without_a_contour_gets_reasons() -> None:
     bare = Finding(FindingKind.LESION, (10, 10, 40, 40), 0.9, np.zeros((0, 2), np.float32), track=1)
     (said,) = Looks(Describe(), stills=True, threshold=0.5).apply(frame(0), [bare], None, None)
     assert all(isinstance(said.descriptors[term.name], Unknown) for term in DESCRIPTORS)
+
+
+def test_words_begin_anew_where_a_pixel_becomes_another_size(looks: Numbers) -> None:
+    """Ratios of oblong pixels that were taken for square, and of the same in mm, have no mean."""
+    looks.numbers = [{**NUMBERS, "height_to_width": 0.5}] * 4 + [{**NUMBERS, "height_to_width": 1.5}]
+    watching = Looks(Describe(), stills=False, threshold=0.5)
+    said = []
+    for number in range(9):
+        geometry = Geometry(mm_per_px=(0.05, 0.15), reason="") if number >= 4 else Geometry()
+        each = replace(frame(number, LOOK_EVERY_NS), geometry=geometry)
+        (shown,) = watching.apply(each, [LESION], None, None)
+        said.append(shown.descriptors["orientation"])
+    assert said[3:] == ["parallel", "parallel", *[Unknown("too few looks")] * 2, "not parallel", "not parallel"]

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import shutil
 import signal
+import subprocess
+import sys
+import time
 from itertools import chain
 from pathlib import Path
 
@@ -13,12 +18,16 @@ import pytest
 
 import edge_us
 from edge_us.cli.run import change_exam_on_signal
-from edge_us.errors import ModelError, UsageError
+from edge_us.errors import EdgeUsError, ModelError, UsageError
 from edge_us.finding import Exam, FindingKind, FrameResult
 from edge_us.inference.decode import HeadLayout, select
 from edge_us.inference.model import load_model
 from edge_us.nodes.criteria import CORTEX
+from edge_us.replay.replay import judge, open_replay
+from edge_us.runtime.networks import Networks
+from edge_us.runtime.status import Status
 from edge_us.schema import schema_path
+from tests.conftest import REPOSITORY
 
 NODES = "phantom:?lesion=none&node=focal&size=320x240&frames=80&seed=2"
 BOTH = "phantom:?lesion=malignant&node=diffuse&size=320x240&frames=40&seed=2"
@@ -135,3 +144,67 @@ def test_a_bundle_keeps_one_exam(tmp_path: Path) -> None:
     running = edge_us.run(BOTH, bundle=tmp_path / "bundle")
     with pytest.raises(UsageError, match="a bundle keeps one exam"):
         running.exams.change(Exam.AXILLA)
+
+
+def test_whatever_keeps_the_other_exam_from_opening_is_said_once_and_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        tried.append(1)
+        raise RuntimeError("no memory")
+
+    tried: list[int] = []
+    told: list[str] = []
+    monkeypatch.setattr(Networks, "change_exam", broken)
+    monkeypatch.setattr(Status, "warns", lambda _self, text: told.append(text))
+    running = edge_us.run("phantom:?size=320x240&frames=40", mode="live")
+    running.exams.change(Exam.AXILLA)
+    assert len([result for _, result in running]) == 40
+    assert len(tried) == 1
+    assert told == ["the exam is still breast: RuntimeError: no memory"]
+    assert running.report is not None
+    assert running.report["warnings"] == told
+
+
+def test_a_signal_before_the_first_frame_ends_no_run(tmp_path: Path) -> None:
+    """However early it comes: one source, and several."""
+    for count in (1, 2):
+        words = ["run", *["phantom:?size=320x240&frames=60"] * count, "--findings", str(tmp_path / "f.jsonl")]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "edge_us.cli.main", *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
+        assert process.stderr is not None
+        loaded = time.monotonic() + 30
+        while b"openvino" not in Path(f"/proc/{process.pid}/maps").read_bytes() and time.monotonic() < loaded:
+            time.sleep(0.02)
+        for _ in range(5):
+            process.send_signal(signal.SIGUSR1)
+            time.sleep(0.05)
+        assert process.wait(60) == 0, process.stderr.read().decode()
+        process.stderr.close()
+
+
+def test_what_is_wrong_with_a_classifier_of_the_other_exam_is_said_at_the_start() -> None:
+    for options in ({"node_classifier": "/nowhere.onnx"}, {"nodal_risk": "/nowhere.onnx", "exam": "axilla"}):
+        with pytest.raises(EdgeUsError, match="nowhere"):
+            list(edge_us.run("phantom:?size=320x240&frames=3", **options))
+
+
+def test_an_axilla_replays_from_anywhere_and_every_number_of_its_nodes_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(REPOSITORY / "models" / "node-phantom.onnx", tmp_path / "own.onnx")
+    monkeypatch.chdir(tmp_path)
+    list(edge_us.run(NODES, exam="axilla", node_classifier="own.onnx", bundle="bundle", probe=False))
+    monkeypatch.chdir("/")
+    bundle = tmp_path / "bundle"
+    assert judge(open_replay(bundle)).differing == 0
+    records = lines(bundle / "findings.jsonl")
+    for name in ("node", "node_class"):
+        changed = copy.deepcopy(records)
+        found = next(each for record in changed for each in record["findings"] if isinstance(each.get(name), dict))  # type: ignore[attr-defined]
+        key = "hilum" if name == "node" else "probability"
+        found[name][key] = "absent" if name == "node" else 0.123
+        (bundle / "findings.jsonl").write_text("".join(json.dumps(record) + "\n" for record in changed))
+        verdict = judge(open_replay(bundle))
+        assert verdict.differing == 1, name
+        assert verdict.first is not None
+        assert verdict.first.difference == "measurements, descriptors or readings differ"

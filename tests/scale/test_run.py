@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 import edge_us
+from edge_us.colour import to_bgr
 from edge_us.finding import AiState, FrameResult, SourceState, Unknown
 from edge_us.frame import Frame, Geometry, PixelFormat
 from edge_us.phantom.render import render
@@ -123,3 +125,15 @@ def test_a_result_of_another_scale_is_not_shown_however_young_it_is(
     assert (result.ai_state is AiState.ON) == shown
     if not shown:
         assert result.reason == "the scale has changed since the newest result"
+
+
+def test_independent_stills_have_no_scale_of_a_preset(tmp_path: Path) -> None:
+    """One picture alone does not show for sure that a pixel is as large as it was."""
+    folder = tmp_path / "stills"
+    folder.mkdir()
+    for number, (frame, _) in enumerate(edge_us.run("phantom:?cart=0:40&size=800x600&frames=2&seed=1")):
+        cv2.imwrite(str(folder / f"{number}.png"), to_bgr(frame))
+    run = edge_us.run(f"images:{folder}", preset=EXAMPLE)
+    assert [frame.geometry.mm_per_px for frame, _ in run] == [None, None]
+    assert run.report is not None
+    assert any("independent stills" in warning for warning in run.report["warnings"])

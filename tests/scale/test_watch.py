@@ -42,8 +42,8 @@ def test_every_change_of_depth_zoom_view_and_application_ends_the_scale_on_its_f
     changed = [another(rng, start) for _ in range(25)]
     script = [start] * 8 + [state for change in changed for state in (change, start)]
     frames = list(frames_of(layout, script, seed=seed))
-    # As for stills the scale comes back at once: the next change is waited for.
-    watch = ScaleWatch(preset_for(layout, frames[:8]), stills=True)
+    # The scale comes back at once: the next change is waited for.
+    watch = ScaleWatch(preset_for(layout, frames[:8]), hold_frames=1)
     held = [watch.measure(frame).geometry.mm_per_px is not None for frame in frames]
     wrong = [(start, state) for state, holds in zip(script, held, strict=True) if holds != (state == start)]
     assert not wrong
@@ -73,7 +73,7 @@ def test_a_ruler_whose_ticks_stay_where_they_are_is_told_by_its_numbers_and_by_t
     assert np.abs(look(one, [ticks]) - look(other, [ticks])).max() < 16
     for strip in (ruler, words):
         assert np.abs(look(one, [strip]) - look(other, [strip])).max() > 20
-    assert scales(ScaleWatch(preset, stills=True), [START, CartState(80)]) == [True, False]
+    assert scales(ScaleWatch(preset, hold_frames=1), [START, CartState(80)]) == [True, False]
 
 
 def test_a_preset_made_at_one_depth_is_never_used_at_another(preset: Preset) -> None:
@@ -127,7 +127,7 @@ def test_a_scale_that_the_source_says_stays_and_without_a_preset_there_is_none(p
 
 def test_with_the_scale_goes_what_is_known_of_the_beams(preset: Preset) -> None:
     curved = preset.model_copy(update={"apex": (350.0, -300.0), "angles": (-30.0, 30.0)})
-    watch = ScaleWatch(curved, stills=True)
+    watch = ScaleWatch(curved, hold_frames=1)
     held, changed = frames_of(make_cart(800, 600, 1), [START, CartState(60)])
     assert watch.measure(held).geometry.fan == curved.fan
     assert curved.fan is not None
