@@ -15,13 +15,15 @@ from scenes import SIZES, heads, lesion_boxes, picture, shown
 from edge_us.colour import to_bgr, to_gray, to_i420
 from edge_us.describe.describe import look
 from edge_us.finding import Finding, FindingKind
-from edge_us.frame import Geometry, PixelFormat, Rect
+from edge_us.frame import Frame, Geometry, PixelFormat, Rect
 from edge_us.inference.backend import Lane
 from edge_us.inference.decode import HeadLayout, mask_contour, select
 from edge_us.inference.detector import Detector, Job
 from edge_us.inference.letterbox import Letterbox
 from edge_us.inference.model import Model
 from edge_us.measure.stage import Measure
+from edge_us.nodes import proof
+from edge_us.nodes.reading import look as read_node
 from edge_us.overlay.overlay import Overlay
 from edge_us.overlay.picture import Hud
 from edge_us.tracking.tracker import Tracker
@@ -135,6 +137,19 @@ def test_describe(measured: Measured, size: tuple[int, int]) -> None:
     """One look at one lesion, which is the most that a frame takes."""
     (finding,) = shown(1, size).findings
     assert "echo_db" in measured(look, picture(size), finding.contour, None, 0.0)
+
+
+def test_read_node(measured: Measured) -> None:
+    """One look at one node, which is the most that a frame takes."""
+    _, made = proof.make(2)
+    height, width = made.image.shape
+    geometry = Geometry(made.region, (made.mm_per_px, made.mm_per_px), "")
+    frame = Frame(made.image, PixelFormat.GRAY8, width, height, 0, 0, 0, geometry=geometry)
+    contour = proof.outline_of(made.masks[0])
+    (x1, y1), (x2, y2) = contour.min(axis=0), contour.max(axis=0)
+    finding = Finding(FindingKind.NODE, (x1, y1, x2 + 1, y2 + 1), 0.9, contour, track=1)
+    numbers, _ = measured(read_node, frame, finding)
+    assert numbers
 
 
 @each_size
