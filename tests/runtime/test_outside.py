@@ -171,9 +171,10 @@ def test_events_that_nobody_read_are_counted() -> None:
     may_go.set()
     tell_events(LogFormat.OFF)
     told = out.getvalue().splitlines()
-    (lost,) = [line for line in told if "left out" in line]
-    assert re.fullmatch(r"warning: events left out: count=\d+ reason=nobody read them", lost)
-    assert len(told) - 1 + int(lost.split("count=")[1].split()[0]) == ROOM + 101
+    lost = [line for line in told if "left out" in line]
+    counts = [re.fullmatch(r"warning: events left out: count=(\d+) reason=nobody read them", line) for line in lost]
+    assert lost
+    assert len(told) - len(lost) + sum(int(count[1]) for count in counts if count) == ROOM + 101
 
 
 def test_what_repeats_is_told_once_a_second_and_counted() -> None:
