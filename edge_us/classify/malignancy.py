@@ -1,4 +1,4 @@
-"""`Malignancy`: the opinion on a lesion that the classifier gives."""
+"""`Malignancy`: the opinion on a lesion that the classifier gives; `ByLogit`: what all classifiers' opinions share."""
 
 from __future__ import annotations
 
@@ -13,17 +13,14 @@ if TYPE_CHECKING:
     from edge_us.frame import Frame, Rect
 
 
-class Malignancy:
-    """The probability of malignancy: that of the mean logit over the looks at a lesion.
+class ByLogit:
+    """An opinion from the mean logit over the looks at a finding's crop.
 
     Parameters
     ----------
     classifier : Classifier
     """
 
-    field = "malignancy"
-    kind = FindingKind.LESION
-    others = "only lesions are classified"
     measures = False
 
     def __init__(self, classifier: Classifier) -> None:
@@ -34,13 +31,21 @@ class Malignancy:
         return Mean()
 
     def look(self, frame: Frame, found: Finding, region: Rect | None, seen: Mean) -> None:
-        """Classify the crop around a lesion."""
+        """Classify the crop around a finding."""
         seen.add(self._classifier.logit(to_gray(frame, None), found.box, region))
+
+    def unknown(self, reason: str) -> Unknown:
+        """No opinion, with the reason."""
+        return Unknown(reason)
+
+
+class Malignancy(ByLogit):
+    """The probability of malignancy of a lesion."""
+
+    field = "malignancy"
+    kind = FindingKind.LESION
+    others = "only lesions are classified"
 
     def value(self, seen: Mean) -> float:
         """Probability of malignancy, 0 to 1."""
         return self._classifier.probability(seen.value)
-
-    def unknown(self, reason: str) -> Unknown:
-        """No probability, with the reason."""
-        return Unknown(reason)

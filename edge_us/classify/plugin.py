@@ -8,15 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edge_us.classify.choose import OFF
+from edge_us.classify.malignancy import ByLogit
 from edge_us.classify.model import ClassifierModel, Task, load_classifier
-from edge_us.colour import to_gray
 from edge_us.errors import ModelError
-from edge_us.finding import Assessment, Finding, FindingKind, Unknown
+from edge_us.finding import Assessment, FindingKind
 from edge_us.tracking.looks import Mean
 
 if TYPE_CHECKING:
     from edge_us.classify.classifier import Classifier
-    from edge_us.frame import Frame, Rect
 
 PHANTOM = "trained on phantoms: it says nothing about a person"
 _FIELDS = {Task.NODE: "node_class", Task.NODAL_RISK: "nodal_risk"}
@@ -53,8 +52,8 @@ def choose_plugin(choice: str, task: Task) -> ClassifierModel | None:
     return found
 
 
-class Assess:
-    """What a site's classifier says of a node or lesion: the probability of the mean logit over the looks.
+class Assess(ByLogit):
+    """What a site's classifier says of a node or lesion.
 
     Parameters
     ----------
@@ -62,28 +61,14 @@ class Assess:
         From `choose_plugin`.
     """
 
-    measures = False
-
     def __init__(self, classifier: Classifier) -> None:
-        model = classifier.model
-        self._classifier = classifier
-        self.field, self.kind = _FIELDS[model.task], _KINDS[model.task]
+        super().__init__(classifier)
+        task = classifier.model.task
+        self.field, self.kind = _FIELDS[task], _KINDS[task]
         self.others = f"only {self.kind.value}s are classified"
-
-    def begin(self) -> Mean:
-        """No look yet."""
-        return Mean()
-
-    def look(self, frame: Frame, found: Finding, region: Rect | None, seen: Mean) -> None:
-        """Classify the crop around a finding."""
-        seen.add(self._classifier.logit(to_gray(frame, None), found.box, region))
 
     def value(self, seen: Mean) -> Assessment:
         """The assessment after the looks so far."""
         model = self._classifier.model
         reason = PHANTOM if model.is_phantom else ""
         return Assessment(model.name, self._classifier.probability(seen.value), model.threshold, reason)
-
-    def unknown(self, reason: str) -> Unknown:
-        """No assessment, with the reason."""
-        return Unknown(reason)

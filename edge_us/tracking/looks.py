@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from edge_us.finding import Finding, FindingKind
@@ -61,6 +61,24 @@ class Mean:
         """Take one more look's number in."""
         self.count += 1
         self.value += (number - self.value) / min(self.count, MEMORY_LOOKS)
+
+
+@dataclass(slots=True)
+class Means:
+    """The mean of each number over the looks at a track; not every look has every number."""
+
+    numbers: dict[str, Mean] = field(default_factory=dict)
+    looks: int = 0
+
+    def add(self, numbers: Mapping[str, float]) -> None:
+        """Take one more look in."""
+        self.looks += 1
+        for name, number in numbers.items():
+            self.numbers.setdefault(name, Mean()).add(number)
+
+    def usual(self) -> dict[str, float]:
+        """The means; a number that most looks did not have would be one plane's, not the track's."""
+        return {name: mean.value for name, mean in self.numbers.items() if 2 * mean.count >= self.looks}
 
 
 @dataclass(slots=True)
