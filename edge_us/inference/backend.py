@@ -65,8 +65,8 @@ class Concurrency:
 ONE_AT_A_TIME = Concurrency()
 
 
-class Network(Protocol):
-    """What a backend must know of a network to compile it; `Model` is one, and so is a classifier."""
+class NetworkFile(Protocol):
+    """A network's file; a `Network` is one, and so is an entry of the manifest."""
 
     @property
     def name(self) -> str:
@@ -82,6 +82,10 @@ class Network(Protocol):
     def sha256(self) -> str:
         """Of the ONNX file."""
         ...
+
+
+class Network(NetworkFile, Protocol):
+    """What a backend must know of a network to compile it; `Model` is one, and so is a classifier."""
 
     @property
     def input_size(self) -> tuple[int, int]:

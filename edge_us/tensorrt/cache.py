@@ -13,12 +13,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edge_us.errors import EdgeUsError, EngineMismatchError, ModelError, PipelineError
-from edge_us.inference.backend import Precision
+from edge_us.inference.backend import NetworkFile, Precision
 from edge_us.tensorrt.key import EngineKey, EngineOptions, difference
 
 if TYPE_CHECKING:
@@ -43,25 +43,6 @@ class EngineRecord(BaseModel):
     tensors: dict[str, int] = Field(description="How many tensors of the engine have which type, read back from it.")
     precision_unknown: str | None = Field(description="Why the types do not tell the precision; null where they do.")
     build_seconds: float
-
-
-class Named(Protocol):
-    """What must be known of a network to find its engine; a `Network` is one, and so is an entry of the manifest."""
-
-    @property
-    def name(self) -> str:
-        """As in the engine's file name."""
-        ...
-
-    @property
-    def path(self) -> Path:
-        """The ONNX file."""
-        ...
-
-    @property
-    def sha256(self) -> str:
-        """Of the ONNX file."""
-        ...
 
 
 class EngineState(Enum):
@@ -105,7 +86,7 @@ def record_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.json")
 
 
-def key_for(network: Named, precision: Precision, api: Api, target: Target, options: EngineOptions) -> EngineKey:
+def key_for(network: NetworkFile, precision: Precision, api: Api, target: Target, options: EngineOptions) -> EngineKey:
     """The key of the engine that fits here."""
     return EngineKey(
         onnx_sha256=network.sha256,
@@ -120,12 +101,12 @@ def key_for(network: Named, precision: Precision, api: Api, target: Target, opti
     )
 
 
-def status(network: Named, here: EngineKey, folder: Path, *, options: bool = False) -> EngineStatus:
+def status(network: NetworkFile, here: EngineKey, folder: Path, *, options: bool = False) -> EngineStatus:
     """Which engine would be used for a model, and what is missing; reads the disk and nothing else.
 
     Parameters
     ----------
-    network : Named
+    network : NetworkFile
     here : EngineKey
         As `key_for` gives it.
     folder : Path
@@ -144,7 +125,7 @@ def status(network: Named, here: EngineKey, folder: Path, *, options: bool = Fal
     return EngineStatus(EngineState.READY, path, "", command)
 
 
-def build_command(network: Named, precision: Precision) -> str:
+def build_command(network: NetworkFile, precision: Precision) -> str:
     """The command that builds a model's engine. A shipped model is named, another one by its file."""
     from edge_us.inference.registry import find_classifier, find_entry
 
@@ -153,7 +134,9 @@ def build_command(network: Named, precision: Precision) -> str:
     return f"edge-us models prebuild {word} --precision {precision.value}"
 
 
-def read_engine(network: Named, here: EngineKey, folder: Path, *, options: bool = False) -> tuple[bytes, EngineRecord]:
+def read_engine(
+    network: NetworkFile, here: EngineKey, folder: Path, *, options: bool = False
+) -> tuple[bytes, EngineRecord]:
     """The serialised engine of a model, which fits and is whole, and its record.
 
     Parameters

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from edge_us.errors import MissingDependencyError
-from edge_us.inference.backend import Precision
+from edge_us.inference.backend import NetworkFile, Precision
 from edge_us.inference.registry import list_classifiers, list_models
 from edge_us.tensorrt.api import Api, load_api
-from edge_us.tensorrt.cache import EngineState, Named, engines_folder, key_for, status
+from edge_us.tensorrt.cache import EngineState, engines_folder, key_for, status
 from edge_us.tensorrt.key import EngineOptions
 from edge_us.tensorrt.target import Target, target_here
 
@@ -25,7 +25,7 @@ def overview(*, folder: Path | None = None, api: Api | None = None, target: Targ
         return (f"no engines: {error.message}",)
     folder = folder or engines_folder()
     lines = [f"{api} for {target.gpu} ({target.compute_capability}, driver {target.driver}), engines in {folder}"]
-    shipped: tuple[Named, ...] = (*list_models(), *list_classifiers())
+    shipped: tuple[NetworkFile, ...] = (*list_models(), *list_classifiers())
     for entry in shipped:
         found = status(entry, key_for(entry, Precision.FP16, api, target, EngineOptions()), folder)
         ready = found.state is EngineState.READY

@@ -57,6 +57,27 @@ def xvfb(folder: Path, size: str) -> Iterator[Server]:
         process.wait(10)
 
 
+@contextmanager
+def _connected(name: str) -> Iterator[tuple[Any, ctypes.c_void_p, ctypes.c_ulong]]:
+    """libX11, a connection to a screen by its name, and the screen's root window."""
+    x: Any = ctypes.CDLL("libX11.so.6")
+    x.XOpenDisplay.restype = ctypes.c_void_p
+    x.XInternAtom.restype = x.XDefaultRootWindow.restype = x.XStringToKeysym.restype = ctypes.c_ulong
+    x.XKeysymToKeycode.restype = ctypes.c_ubyte
+    display = ctypes.c_void_p(x.XOpenDisplay(name.encode()))
+    yield x, display, ctypes.c_ulong(x.XDefaultRootWindow(display))
+    x.XSync(display, 0)
+    x.XCloseDisplay(display)
+
+
+def _windows(x: Any, display: ctypes.c_void_p, root: ctypes.c_ulong) -> list[int]:
+    """All windows of a screen."""
+    parent, other, count = ctypes.c_ulong(), ctypes.c_ulong(), ctypes.c_uint()
+    children = ctypes.POINTER(ctypes.c_ulong)()
+    x.XQueryTree(display, root, *map(ctypes.byref, (other, parent, children, count)))
+    return list(children[: count.value])
+
+
 class _Monitor(ctypes.Structure):
     """XRRMonitorInfo."""
 
@@ -77,27 +98,21 @@ class _Monitor(ctypes.Structure):
 
 def split_into_monitors(name: str, *monitors: tuple[int, int, int, int]) -> None:
     """Divide the screen into monitors (x, y, width, height), as ``xrandr --setmonitor`` does."""
-    x: Any = ctypes.CDLL("libX11.so.6")
     try:
         randr: Any = ctypes.CDLL("libXrandr.so.2")
     except OSError:
         pytest.skip("libXrandr is not installed")
-    x.XOpenDisplay.restype = ctypes.c_void_p
-    x.XInternAtom.restype = x.XDefaultRootWindow.restype = ctypes.c_ulong
     randr.XRRGetScreenResources.restype = ctypes.POINTER(_Resources)
-    display = ctypes.c_void_p(x.XOpenDisplay(name.encode()))
-    root = ctypes.c_ulong(x.XDefaultRootWindow(display))
-    outputs = randr.XRRGetScreenResources(display, root).contents.outputs
-    for number, (left, top, width, height) in enumerate(monitors):
-        atom = x.XInternAtom(display, f"monitor-{number}".encode(), 0)
-        # The first takes the only output, which would otherwise be a monitor of its own.
-        output = ctypes.cast(outputs, ctypes.c_void_p) if number == 0 else None
-        monitor = _Monitor(
-            atom, number == 0, 0, int(number == 0), left, top, width, height, width // 4, height // 4, output
-        )
-        randr.XRRSetMonitor(display, root, ctypes.byref(monitor))
-    x.XSync(display, 0)
-    x.XCloseDisplay(display)
+    with _connected(name) as (x, display, root):
+        outputs = randr.XRRGetScreenResources(display, root).contents.outputs
+        for number, (left, top, width, height) in enumerate(monitors):
+            atom = x.XInternAtom(display, f"monitor-{number}".encode(), 0)
+            # The first takes the only output, which would otherwise be a monitor of its own.
+            output = ctypes.cast(outputs, ctypes.c_void_p) if number == 0 else None
+            monitor = _Monitor(
+                atom, number == 0, 0, int(number == 0), left, top, width, height, width // 4, height // 4, output
+            )
+            randr.XRRSetMonitor(display, root, ctypes.byref(monitor))
 
 
 class _Resources(ctypes.Structure):
@@ -152,38 +167,20 @@ class _KeyEvent(ctypes.Structure):
 
 def press_in_all_windows(name: str, key: str) -> None:
     """Send a key by its X11 name, such as ``Tab``, to every window of the screen."""
-    x: Any = ctypes.CDLL("libX11.so.6")
-    x.XOpenDisplay.restype = ctypes.c_void_p
-    x.XStringToKeysym.restype = x.XDefaultRootWindow.restype = ctypes.c_ulong
-    x.XKeysymToKeycode.restype = ctypes.c_ubyte
-    display = ctypes.c_void_p(x.XOpenDisplay(name.encode()))
-    code = x.XKeysymToKeycode(display, ctypes.c_ulong(x.XStringToKeysym(key.encode())))
-    root, parent, count = ctypes.c_ulong(), ctypes.c_ulong(), ctypes.c_uint()
-    children = ctypes.POINTER(ctypes.c_ulong)()
-    top = ctypes.c_ulong(x.XDefaultRootWindow(display))
-    x.XQueryTree(display, top, *map(ctypes.byref, (root, parent, children, count)))
     pressed, mask = 2, ctypes.c_long(1)
-    for window in children[: count.value]:
-        event = _KeyEvent(pressed, 0, 1, display, window, top, 0, 0, 1, 1, 1, 1, 0, code, 1)
-        x.XSendEvent(display, ctypes.c_ulong(window), 1, mask, ctypes.byref(event))
-    x.XSync(display, 0)
-    x.XCloseDisplay(display)
+    with _connected(name) as (x, display, root):
+        code = x.XKeysymToKeycode(display, ctypes.c_ulong(x.XStringToKeysym(key.encode())))
+        for window in _windows(x, display, root):
+            event = _KeyEvent(pressed, 0, 1, display, window, root, 0, 0, 1, 1, 1, 1, 0, code, 1)
+            x.XSendEvent(display, ctypes.c_ulong(window), 1, mask, ctypes.byref(event))
 
 
 def close_windows_as_a_user_would(name: str) -> int:
     """Send what a window manager sends when somebody clicks on the cross; returns how many windows got it."""
-    x: Any = ctypes.CDLL("libX11.so.6")
-    x.XOpenDisplay.restype = ctypes.c_void_p
-    x.XInternAtom.restype = x.XDefaultRootWindow.restype = ctypes.c_ulong
-    display = ctypes.c_void_p(x.XOpenDisplay(name.encode()))
-    protocols, delete = (x.XInternAtom(display, word, 0) for word in (b"WM_PROTOCOLS", b"WM_DELETE_WINDOW"))
-    root, parent, count = ctypes.c_ulong(), ctypes.c_ulong(), ctypes.c_uint()
-    children = ctypes.POINTER(ctypes.c_ulong)()
-    top = ctypes.c_ulong(x.XDefaultRootWindow(display))
-    x.XQueryTree(display, top, *map(ctypes.byref, (root, parent, children, count)))
-    for window in children[: count.value]:
-        message = _ClientMessage(33, 0, 1, display, window, protocols, 32, (ctypes.c_long * 5)(delete, 0, 0, 0, 0))
-        x.XSendEvent(display, ctypes.c_ulong(window), 0, ctypes.c_long(0), ctypes.byref(message))
-    x.XSync(display, 0)
-    x.XCloseDisplay(display)
-    return count.value
+    with _connected(name) as (x, display, root):
+        protocols, delete = (x.XInternAtom(display, word, 0) for word in (b"WM_PROTOCOLS", b"WM_DELETE_WINDOW"))
+        windows = _windows(x, display, root)
+        for window in windows:
+            message = _ClientMessage(33, 0, 1, display, window, protocols, 32, (ctypes.c_long * 5)(delete, 0, 0, 0, 0))
+            x.XSendEvent(display, ctypes.c_ulong(window), 0, ctypes.c_long(0), ctypes.byref(message))
+    return len(windows)
