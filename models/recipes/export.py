@@ -1,9 +1,14 @@
-"""Export a checkpoint as an ONNX file that the runtime takes: raw head, no NMS, float32, batch of one.
+"""Export checkpoints as an ONNX file that the runtime takes: raw head, no NMS, float32, batch of one.
 
 Usage::
 
     python models/recipes/export.py runs/fast/weights/best.pt lesion-320.onnx --imgsz 320
     python models/recipes/export.py runs/fast/weights/best.pt lesion-256x320.onnx --imgsz 256 320
+    python models/recipes/export.py runs/fast/weights/best.pt runs/hard/weights/best.pt lesion-mean.onnx --mirror
+
+Of several checkpoints the mean of their weights is exported: of trainings that began from one another it finds more
+than each of them, at no cost (Wortsman et al., Model soups, ICML 2022). With ``--mirror`` the network also looks at the
+picture's mirror image, for twice the arithmetic.
 
 Decoding and NMS belong to the runtime (NMS inside the file does not parse everywhere), and so does the precision: other
 precisions are made from this file. Names, input size, stride and task are in the file's metadata.
@@ -16,7 +21,9 @@ import hashlib
 import os
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("YOLO_AUTOINSTALL", "false")
 
@@ -24,19 +31,23 @@ OPSET = 17
 """The newest that TensorRT 10.3, OpenVINO 2024 and ONNX Runtime 1.17 all read without a remark."""
 
 
-def export(checkpoint: Path, out: Path, imgsz: tuple[int, int], end_to_end: bool = False) -> str:
+def export(
+    checkpoints: Sequence[Path], out: Path, imgsz: tuple[int, int], *, end_to_end: bool = False, mirror: bool = False
+) -> str:
     """Write the ONNX file.
 
     Parameters
     ----------
-    checkpoint
-        What ``train.py`` wrote; of a checkpoint in mid-training its moving average is taken.
+    checkpoints
+        What ``train.py`` wrote; of a checkpoint in mid-training its moving average is taken, of several the mean.
     out
         The file to write; replaced only when everything went well.
     imgsz
         Height and width of the input in px, multiples of 32.
     end_to_end
         For YOLO26 only: export the head that needs no NMS instead of the raw one.
+    mirror
+        Export `mirrored.Mirrored`.
 
     Returns
     -------
@@ -51,7 +62,10 @@ def export(checkpoint: Path, out: Path, imgsz: tuple[int, int], end_to_end: bool
     with tempfile.TemporaryDirectory() as folder:
         # Ultralytics writes beside the checkpoint, where a training may be at work.
         copy = Path(folder) / f"{out.stem}.pt"
-        shutil.copyfile(checkpoint, copy)
+        if len(checkpoints) == 1:
+            shutil.copyfile(checkpoints[0], copy)
+        else:
+            write_mean(checkpoints, copy)
         model = YOLO(copy, task="segment")
         made = Path(
             model.export(
@@ -66,6 +80,10 @@ def export(checkpoint: Path, out: Path, imgsz: tuple[int, int], end_to_end: bool
             )
         )
         graph = onnx.load(made)
+        if mirror:
+            metadata = {entry.key: entry.value for entry in graph.metadata_props}
+            graph = mirrored_graph(copy, Path(folder) / "mirrored.onnx", imgsz)
+            onnx.helper.set_model_props(graph, metadata)
         onnx.checker.check_model(graph)
         shape = [dimension.dim_value for dimension in graph.graph.input[0].type.tensor_type.shape.dim]
         if shape != [1, 3, *imgsz]:
@@ -82,18 +100,68 @@ def export(checkpoint: Path, out: Path, imgsz: tuple[int, int], end_to_end: bool
     return hashlib.sha256(out.read_bytes()).hexdigest()
 
 
+def write_mean(checkpoints: Sequence[Path], out: Path) -> None:
+    """Write a checkpoint whose weights are the mean of several.
+
+    Raises
+    ------
+    SystemExit
+        They are not of one architecture.
+    """
+    from ultralytics import YOLO
+
+    models: list[Any] = [YOLO(checkpoint, task="segment") for checkpoint in checkpoints]
+    states = [model.model.float().state_dict() for model in models]
+    for checkpoint, state in zip(checkpoints, states, strict=True):
+        if {key: value.shape for key, value in state.items()} != {key: each.shape for key, each in states[0].items()}:
+            raise SystemExit(f"{checkpoint} is of another architecture than {checkpoints[0]}: there is no mean of both")
+    mean = {
+        key: sum(state[key] for state in states) / len(states) if value.is_floating_point() else value
+        for key, value in states[0].items()
+    }
+    models[0].model.load_state_dict(mean)
+    models[0].save(out)
+
+
+def mirrored_graph(checkpoint: Path, out: Path, imgsz: tuple[int, int]) -> Any:
+    """The ONNX graph of `mirrored.Mirrored` around a checkpoint; `out` is written on the way."""
+    import onnx
+    import torch
+    from mirrored import Mirrored
+    from ultralytics import YOLO
+
+    network: Any = YOLO(checkpoint, task="segment").model.float().fuse().eval()
+    head = network.model[-1]
+    head.export, head.format, head.dynamic = True, "onnx", False
+    module = Mirrored(network, imgsz, head.nc).eval()
+    picture = torch.zeros(1, 3, *imgsz)
+    with torch.no_grad():
+        module(picture)  # the head makes its anchors at the first call, which must not be in the graph
+        torch.onnx.export(
+            module,
+            (picture,),
+            out,
+            input_names=["images"],
+            output_names=["output0", "output1"],
+            opset_version=OPSET,
+            dynamo=False,
+        )
+    return onnx.load(out)
+
+
 def main() -> None:
     """Read the command line, export, print hash and size."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("checkpoints", type=Path, nargs="+", help="one, or several to take the mean of")
     parser.add_argument("out", type=Path)
     parser.add_argument("--imgsz", type=int, nargs="+", default=[320], metavar="PX", help="side, or height and width")
     parser.add_argument("--end-to-end", action="store_true", help="YOLO26: the head that needs no NMS")
+    parser.add_argument("--mirror", action="store_true", help="look at the mirror image, too")
     options = parser.parse_args()
     if len(options.imgsz) > 2:
         parser.error("--imgsz takes one or two numbers")
     size = (options.imgsz[0], options.imgsz[-1])
-    digest = export(options.checkpoint, options.out, size, options.end_to_end)
+    digest = export(options.checkpoints, options.out, size, end_to_end=options.end_to_end, mirror=options.mirror)
     print(f"{options.out}: input {size[0]}x{size[1]} px, {options.out.stat().st_size / 1e6:.1f} MB, sha256 {digest}")
 
 

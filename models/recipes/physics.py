@@ -7,6 +7,8 @@ pure: it takes the values that it applies, and `augment` draws them.
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -86,6 +88,25 @@ def tone(gray: Gray, gamma: float, dynamic_range_db: float, white: float = 255.0
     return np.asarray(cv2.LUT(gray, table), np.uint8)
 
 
+def harden(gray: Gray, contrast: float, middle: float) -> Gray:
+    """A hard picture, as an old scanner or a small dynamic range makes it: white clips, and so does black.
+
+    Parameters
+    ----------
+    gray
+        Shape (height, width).
+    contrast
+        What differences of grey level are multiplied by.
+    middle
+        Grey level that the picture's mean echo gets.
+    """
+    echoes = gray[gray > _BLACK]
+    mean = float(echoes.mean()) if echoes.size else 0.0
+    table = _to_gray(middle + contrast * (np.arange(256, dtype=np.float32) - mean))
+    table[0] = 0
+    return np.asarray(cv2.LUT(gray, table), np.uint8)
+
+
 def speckle_bank(rng: np.random.Generator, size: int = 768) -> NDArray[np.float32]:
     """A field of log-compressed Rayleigh speckle to cut pieces from, shape (size, size), in decibels, mean zero.
 
@@ -98,10 +119,12 @@ def speckle_bank(rng: np.random.Generator, size: int = 768) -> NDArray[np.float3
     return np.asarray(np.clip(field - field.mean(), -15, 10), np.float32)
 
 
-def speckle(gray: Gray, bank: NDArray[np.float32], x: int, y: int, strength: float) -> Gray:
-    """Add speckle cut from `bank` at (x, y); at a `strength` of 1 it is fully developed."""
+def speckle(gray: Gray, bank: NDArray[np.float32], x: int, y: int, strength: float, grain: float = 1.0) -> Gray:
+    """Add speckle cut from `bank` at (x, y); at a `strength` of 1 it is fully developed, `grain` >= 1 enlarges it."""
     height, width = gray.shape
-    piece = bank[y : y + height, x : x + width]
+    piece = bank[y : y + math.ceil(height / grain), x : x + math.ceil(width / grain)]
+    if grain != 1:
+        piece = np.asarray(cv2.resize(piece, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
     return add_db(gray, piece * np.float32(strength))
 
 

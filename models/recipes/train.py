@@ -117,7 +117,7 @@ def recipe_of(options: argparse.Namespace) -> dict[str, Any]:
         "architecture": options.architecture,
         "start_sha256": sha256_of(options.start),
         "data": json.loads(prepared.read_text()) if prepared.exists() else sha256_of(options.data),
-        **{key: getattr(options, key) for key in ("epochs", "imgsz", "batch", "seed", "lr", "mosaic")},
+        **{key: getattr(options, key) for key in ("epochs", "imgsz", "batch", "seed", "lr", "mosaic", "hard")},
     }
 
 
@@ -133,6 +133,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--lr", type=float, default=0.001)
     parser.add_argument("--mosaic", type=float, default=0.3, help="probability; none in the last 30 %% of the epochs")
+    parser.add_argument("--hard", type=float, default=0.0, help="share of hard, coarse pictures; see augment.py")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cpu", help="cpu, or the number of a GPU")
     parser.add_argument("--workers", type=int, default=8, help="loading processes on a GPU; the CPU uses none")
@@ -145,6 +146,7 @@ def main() -> None:
     )
     options = parser.parse_args()
 
+    from augment import Settings
     from trainer import UltrasoundTrainer, is_unfinished
 
     options.out.mkdir(parents=True, exist_ok=True)
@@ -165,6 +167,7 @@ def main() -> None:
         recipe_file.write_text(json.dumps(recipe, indent=2) + "\n")
         settings = overrides(options, start_checkpoint(options.start, options.architecture, options.out))
     UltrasoundTrainer.threads = options.threads
+    UltrasoundTrainer.settings = Settings(hard=options.hard)
     UltrasoundTrainer(overrides=settings).train()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import augment
 import burned_in
 import card
+import export
 import geometry
 import lesion_crops
 import outlines
@@ -19,6 +20,7 @@ __all__ = [
     "augment",
     "burned_in",
     "card",
+    "export",
     "geometry",
     "lesion_crops",
     "outlines",

@@ -123,6 +123,38 @@ def test_a_smaller_dynamic_range_makes_a_harder_picture() -> None:
     assert physics.tone(gray, 1.0, 45).std() > gray.std() > physics.tone(gray, 1.0, 80).std()
 
 
+def test_a_hard_picture_clips_at_both_ends_and_black_outside_stays_black() -> None:
+    gray = tissue()
+    gray[:, :40] = 0
+    hard = physics.harden(gray, contrast=2.5, middle=110)
+    assert not hard[:, :40].any()
+    assert (hard[:, 40:] == 255).any()
+    assert (hard[80:100, 100:120] == 0).all()  # inside the lesion
+    assert physics.harden(np.zeros((4, 4), np.uint8), 2.0, 120).max() == 0
+
+
+def test_grain_enlarges_speckle_and_a_grain_of_one_leaves_it() -> None:
+    flat = np.full((200, 200), 120, np.uint8)
+    bank = physics.speckle_bank(np.random.default_rng(0))
+
+    def roughness(grain: float) -> float:
+        made = physics.speckle(flat, bank, 3, 5, 0.5, grain).astype(float)
+        return float(np.abs(np.diff(made, axis=1)).mean() / made.std())
+
+    assert roughness(2.0) < 0.7 * roughness(1.0)
+    assert np.array_equal(physics.speckle(flat, bank, 3, 5, 0.5, 1.0), physics.speckle(flat, bank, 3, 5, 0.5))
+
+
+def test_hard_pictures_come_only_where_they_are_asked_for() -> None:
+    gray, outline = tissue(), [disc()]
+    never, always = (augment.Augmenter(augment.Settings(**{**NEVER, "hard": hard}), 320) for hard in (0.0, 1.0))
+    plain, _ = never(gray, outline, np.random.default_rng(2))
+    hard, same = always(gray, outline, np.random.default_rng(2))
+    assert not np.array_equal(plain, hard)
+    assert np.array_equal(same[0], never(gray, outline, np.random.default_rng(2))[1][0])  # the outline stays
+    assert hard.shape == plain.shape
+
+
 def test_the_speckle_bank_is_rayleigh_in_decibels() -> None:
     bank = physics.speckle_bank(np.random.default_rng(0))
     assert abs(float(bank.mean())) < 0.5

@@ -26,6 +26,7 @@ def options(tmp_path: Path, device: str = "cpu") -> argparse.Namespace:
         batch=16,
         lr=0.001,
         mosaic=0.3,
+        hard=0.0,
         seed=0,
         device=device,
         workers=8,
@@ -45,7 +46,7 @@ def test_a_run_is_the_same_only_with_the_same_options_start_and_data(tmp_path: P
     given = options(tmp_path)
     before = train.recipe_of(given)
     assert train.recipe_of(given) == before
-    for change in ({"seed": 1}, {"epochs": 21}):
+    for change in ({"seed": 1}, {"epochs": 21}, {"hard": 0.25}):
         assert train.recipe_of(argparse.Namespace(**{**vars(given), **change})) != before
     given.start.write_bytes(b"other weights")
     assert train.recipe_of(given) != before
