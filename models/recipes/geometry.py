@@ -11,6 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from outlines import Gray, Outline, box_of
 
+MOST_SQUEEZED = 0.2
+"""Largest share by which `bend` makes a lesion narrower or wider."""
+
 
 def crop(
     gray: Gray, outlines: list[Outline], sides: tuple[float, float, float, float], margin_px: float = 6.0
@@ -72,16 +75,16 @@ def mask_to_probe(gray: Gray, outlines: list[Outline], half_angle: float, apex: 
 def bend(gray: Gray, outlines: list[Outline], half_angle: float) -> tuple[Gray, list[Outline]]:
     """Scan-convert a linear probe's picture as if a curved probe had recorded its lines.
 
-    Axial scale is kept everywhere and lateral scale at half the depth; above it tissue is narrower and below it
-    wider, by at most the share that `half_angle` implies (about 20 % at 0.3 rad on a 4:3 picture).
+    Axial scale is kept everywhere and lateral scale at half the depth; above it tissue is narrower and below it wider,
+    by at most `MOST_SQUEEZED`: taller than wide is a finding.
 
     Parameters
     ----------
     half_angle
-        Half the opening angle in radians; reduced where the lines would cross.
+        Half the opening angle in radians; reduced where it would change a width by more, as on tall pictures.
     """
     height, width = gray.shape
-    half_angle = min(half_angle, width / (height * 1.6))
+    half_angle = min(half_angle, MOST_SQUEEZED * width / height)
     face = width / (2 * half_angle) - height / 2  # radius of the probe's face
     drop = face * np.cos(half_angle)  # the face's edges touch the upper border
     out_width = int(np.ceil(2 * (face + height) * np.sin(half_angle)))

@@ -24,6 +24,9 @@ from typing import Any
 # What a training loads must be what was asked for: no downloads and no installations on the way.
 os.environ.setdefault("YOLO_AUTOINSTALL", "false")
 
+NEWER_OPTIONS = {"hard": 0.0}
+"""What a run did whose recipe was written before there was such an option."""
+
 
 def sha256_of(path: Path) -> str:
     """The file's hash, in hexadecimal."""
@@ -154,7 +157,7 @@ def main() -> None:
     recipe = recipe_of(options)
     last = options.out / "weights" / "last.pt"
     if last.exists():
-        before = json.loads(recipe_file.read_text()) if recipe_file.exists() else {}
+        before = NEWER_OPTIONS | (json.loads(recipe_file.read_text()) if recipe_file.exists() else {})
         changed = sorted(key for key in recipe if before.get(key) != recipe[key])
         if changed:
             raise SystemExit(f"{options.out} holds a run with other {', '.join(changed)}: choose another --out")
