@@ -19,6 +19,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import floors
+
 BEGIN, END = "<!-- measured: written by models/recipes/card.py -->", "<!-- end of measured -->"
 MODELS = Path(__file__).resolve().parent.parent
 SETS = {"busbra": "BUS-BRA", "busi": "BUSI", "bus_uclm": "BUS-UCLM"}
@@ -60,11 +62,14 @@ def read_reports(name: str, folder: Path) -> dict[str, Report]:
 
 
 def _lines(reports: Mapping[str, Report]) -> Iterator[str]:
+    name = reports["test"]["model"]["name"] if "test" in reports else "NAME"
     yield (
-        "`edge-us evaluate MANIFEST.csv --split S --precision fp32`, the runtime's own path for stills. A missed lesion"
-        " counts as Dice 0; sensitivity is box IoU >= 0.5 at the threshold; in brackets the 95 % cluster-bootstrap"
-        " interval over patients or near-duplicate clusters."
+        f"`edge-us evaluate MANIFEST.csv --split S --precision fp32 --model {name}`, the runtime's own path for stills."
+        " A missed lesion counts as Dice 0; sensitivity is box IoU >= 0.5 at the threshold; in brackets the 95 %"
+        " cluster-bootstrap interval over patients or near-duplicate clusters."
     )
+    if "test" in reports:
+        yield from ("", "### what this project asks of a model", "", *floors.table(reports))
     for split in ("test", "val"):
         if split in reports:
             yield from ("", f"### {split}, by data set", "", *_by_dataset(reports[split]))

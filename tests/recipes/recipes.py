@@ -6,6 +6,7 @@ import augment
 import burned_in
 import card
 import export
+import floors
 import geometry
 import lesion_crops
 import outlines
@@ -21,6 +22,7 @@ __all__ = [
     "burned_in",
     "card",
     "export",
+    "floors",
     "geometry",
     "lesion_crops",
     "outlines",

@@ -14,7 +14,7 @@ from edge_us.inference.backend import Precision
 from edge_us.inference.model import load_model
 from edge_us.inference.registry import Entry, list_models
 from tests.conftest import REPOSITORY
-from tests.recipes.recipes import card, quiet_clips
+from tests.recipes.recipes import card, floors, quiet_clips
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -35,6 +35,21 @@ def test_the_cards_say_what_was_measured() -> None:
         assert {"val", "test", "test-bf16", "quiet", "sweeps"} <= set(reports), entry.name
         assert text == card.card_with_numbers(text, reports)
         assert reports["test"]["operating_point"]["threshold"] == entry.threshold
+
+
+def test_what_is_asked_for_and_missed_is_said() -> None:
+    reports = card.read_reports("lesion-fast", REPOSITORY / "models" / "metrics")
+    by_name = {floor.what: floor for floor in floors.FLOORS}
+    dice = by_name["BUS-BRA Dice"].measured(reports)
+    assert dice == reports["test"]["strata"]["dataset"]["busbra"]["dice_mean"]["value"]
+    for floor in floors.FLOORS:
+        value = floor.measured(reports)
+        assert value is not None, floor.what
+        line = next(line for line in floors.table(reports) if line.startswith(f"| {floor.what} |"))
+        short = value > floor.limit if floor.is_most else value < floor.limit
+        assert ("**not reached**" in line) == short
+    del reports["unseen-busi"]
+    assert any("not measured" in line for line in floors.table(reports))
 
 
 def test_reduced_precision_loses_at_most_half_a_point() -> None:
