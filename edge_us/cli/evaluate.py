@@ -94,19 +94,24 @@ def video_summary(report: Mapping[str, Any]) -> list[str]:
     """The lines that are printed of an evaluation on sequences."""
     counts, model, backend = report["counts"], report["model"], report["backend"]
     tracks = report["false_positive_tracks_per_minute"]
-    wait = report["seconds_to_detect"]["median"]
     values = [
         ("lesions found", report["lesion_sensitivity"]),
         *[(f"false tracks per minute, >= {least} s", value) for least, value in tracks.items()],
         ("normal frames with a finding", report["normal_frames_with_findings"]),
+        ("seconds to detect, median", report["seconds_to_detect"]["median"]),
         ("on/off changes per second", report["flicker_per_second"]),
     ]
+    no_recall = "not reached" if counts["lesions"] else "no lesion in any clip"
     return [
         f"{model['name']} ({backend['name']} {backend['precision']}) on {counts['clips']} clips, "
         f"{counts['minutes']:.1f} minutes, {counts['lesions']} lesions, {counts['groups']} groups",
         *([] if report["note"] is None else [f"note: {report['note']}"]),
         *[f"{name:36} {_text(value)}" for name, value in values],
-        f"{'seconds to detect, median':36} {'-' if wait is None else f'{wait:.2f}'}",
+        *[
+            f"{f'UltraDet false tracks at recall {recall}':36} "
+            + (no_recall if row["score"] is None else _text(row["false_tracks_per_minute"]))
+            for recall, row in report["ultradet"].items()
+        ],
     ]
 
 

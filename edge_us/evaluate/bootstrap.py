@@ -81,6 +81,20 @@ def ratio(top: NDArray[np.generic], bottom: NDArray[np.generic]) -> Statistic:
     return statistic
 
 
+def median(values: Floats, groups: NDArray[np.int64]) -> Statistic:
+    """Median of values that belong to groups, both of shape (n,); the mean of the middle two of an even number."""
+    order = np.argsort(values, kind="stable")
+    ranked = np.append(values[order], np.nan)
+
+    def statistic(weights: Floats) -> Floats:
+        drawn = weights[:, groups[order]].cumsum(axis=1)
+        half = drawn[:, -1:] / 2 if len(values) else np.zeros((len(weights), 1))
+        low, high = (drawn < half).sum(axis=1), (drawn <= half).sum(axis=1)
+        return np.asarray((ranked[low] + ranked[high]) / 2, np.float64)
+
+    return statistic
+
+
 def divide(top: Floats, bottom: Floats) -> Floats:
     """Quotient of two arrays of the same shape, NaN where the divisor is not positive."""
     return np.asarray(np.divide(top, bottom, out=np.full(top.shape, np.nan), where=bottom > 0), np.float64)

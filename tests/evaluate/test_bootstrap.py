@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge_us.evaluate.bootstrap import Estimate, draw_weights, estimate, ratio
+from edge_us.evaluate.bootstrap import Estimate, draw_weights, estimate, median, ratio
 
 
 def test_every_resample_draws_as_many_groups_as_there_are() -> None:
@@ -57,3 +57,18 @@ def test_no_interval_where_many_resamples_are_undefined() -> None:
     """Only one of five patients has a lesion: a third of the resamples holds none."""
     counts = np.array([1.0, 0, 0, 0, 0])
     assert estimate(ratio(counts, counts), draw_weights(5, 500, 0)) == Estimate(1.0)
+
+
+def test_the_median_of_a_resample_is_that_of_the_values_drawn() -> None:
+    values, groups = np.array([4.0, 1.0, 9.0, 2.0, 7.0]), np.array([0, 1, 1, 2, 3])
+    weights = np.vstack([np.ones(4), draw_weights(4, 50, seed=0)])
+    drawn = [np.repeat(values, row[groups].astype(int)) for row in weights]
+    assert any(len(each) % 2 for each in drawn)
+    assert any(len(each) % 2 == 0 for each in drawn)
+    np.testing.assert_allclose(median(values, groups)(weights), [np.median(each) for each in drawn])
+
+
+def test_there_is_no_median_of_nothing() -> None:
+    nothing = median(np.zeros(0), np.zeros(0, np.int64))
+    assert np.isnan(nothing(np.ones((3, 2)))).all()
+    assert np.isnan(median(np.array([1.0]), np.array([0]))(np.array([[0.0, 2.0]]))).all()

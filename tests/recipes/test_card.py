@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,6 +52,40 @@ def test_what_is_asked_for_and_missed_is_said() -> None:
         assert ("**not reached**" in line) == short
     del reports["unseen-busi"]
     assert any("not measured" in line for line in floors.table(reports))
+
+
+def video_report(recall: float | None, lesions: int) -> dict[str, Any]:
+    """A report of one clip set, with values that tell where they come from."""
+
+    def known(value: float | None) -> dict[str, Any]:
+        return {"value": value, "ci95": None if value is None else [value / 2, value * 2]}
+
+    row = {
+        "counts": {"minutes": 2.0, "lesions": lesions},
+        "lesion_sensitivity": known(0.5),
+        "false_positive_tracks_per_minute": {"0": known(4.0), "0.2": known(3.0), "0.5": known(2.0), "1": known(1.0)},
+        "normal_frames_with_findings": known(None),
+        "seconds_to_detect": {"mean": known(0.7), "median": known(0.3)},
+        "flicker_per_second": known(0.1),
+        "ultradet": {
+            "0.8": {"score": 0.2, "false_tracks_per_minute": known(6.0)},
+            "0.9": {"score": recall, "false_tracks_per_minute": known(None if recall is None else 8.0)},
+        },
+    }
+    return {"schema": "edge-us/video-evaluation/2", "note": None, **row, "datasets": {"set": row}}
+
+
+def test_a_card_says_what_happens_on_clips() -> None:
+    card_of = functools.partial(card.card_with_numbers, f"{card.BEGIN}\n{card.END}")
+    rows = [line for line in card_of({"sweeps": video_report(None, 4)}).splitlines() if line.startswith("| ")]
+    titles, values = ([cell.strip() for cell in row.strip("|").split("|")] for row in rows[:2])
+    said = dict(zip(titles, values, strict=True))
+    assert said["median s to detect"] == "0.300 (0.150-0.600)"
+    assert said["on/off changes per s"] == "0.100 (0.050-0.200)"
+    assert said["false tracks per minute at recall 0.8 / 0.9"] == "6.0 (3.0-12.0) / not reached"
+    assert said["false tracks per minute >= 0 / 0.2 / 0.5 / 1 s"].startswith("4.0 (2.0-8.0) / 3.0")
+    assert "/ 8.0 (4.0-16.0) |" in card_of({"sweeps": video_report(0.1, 4)})
+    assert "not reached" not in card_of({"quiet": video_report(None, 0)})
 
 
 def test_reduced_precision_loses_at_most_half_a_point() -> None:

@@ -16,10 +16,11 @@ from edge_us.evaluate.video.observe import Observation, observe_clip
 from edge_us.evaluate.video.sequences import Clip, Sequences, read_sequences
 from edge_us.evaluate.video.summary import clip_rows, metrics
 from edge_us.evaluate.video.tracks import HIT_IOU, HIT_SHARE, VISIBLE_SHARE
+from edge_us.evaluate.video.ultradet import LINK_FRAMES, LINK_IOU, TRUE_SHARE
 from edge_us.inference.backend import BackendName, Precision
 from edge_us.page.html import write_text
 
-SCHEMA = "edge-us/video-evaluation/1"
+SCHEMA = "edge-us/video-evaluation/2"
 SCORE_FLOOR = 0.02
 """Lowest score of the detector's own boxes that UltraDet's count looks at."""
 SYNTHETIC = "all clips are synthetic: they prove temporal behaviour, not accuracy on patients"
@@ -33,7 +34,7 @@ class VideoEvaluation:
     Attributes
     ----------
     report : mapping
-        Schema ``edge-us/video-evaluation/1``.
+        Schema ``edge-us/video-evaluation/2``.
     observations : tuple of Observation
     """
 
@@ -68,8 +69,9 @@ def evaluate_video(
 ) -> VideoEvaluation:
     """Measure a model on sequences with a mask for each frame, played as ``edge-us run`` plays a file.
 
-    A track is shown from when hysteresis lets it appear. It hits the lesion that it lies on (box IoU 0.5) on most of
-    its frames, if on at least half of them; else it is a false-positive track.
+    A mark is shown from when hysteresis lets it appear. It hits the lesion that it lies on (box IoU 0.5) on most of
+    its frames, if on at least half of them; else it is a false mark. False-positive tracks are counted by UltraDet's
+    definition instead (`ultradet`), among the same boxes.
 
     Parameters
     ----------
@@ -125,6 +127,9 @@ def evaluate_video(
             "hit_iou": HIT_IOU,
             "hit_share_of_track": HIT_SHARE,
             "visible_share_of_lesion": VISIBLE_SHARE,
+            "link_iou": LINK_IOU,
+            "link_frames": LINK_FRAMES,
+            "true_share_of_track": TRUE_SHARE,
             "bootstrap": about_bootstrap(bootstrap),
         },
         **metrics(observations, bootstrap),

@@ -8,6 +8,12 @@ from typing import Any
 
 from edge_us.page.html import both, document, interval, number, table
 
+_DEFINITIONS = (
+    '<p class="quiet">False tracks: boxes as a run shows them, linked by UltraDet\'s rule (IoU > 0.5 within 5 frames), '
+    "of which no more than 90 % cover a lesion's centre. False marks: findings of one track number that lie on no lesion "
+    "(IoU 0.5) on half of their frames.</p>"
+)
+
 
 def build_page(report: Mapping[str, Any]) -> str:
     """Return the page as one HTML text that loads nothing.
@@ -15,13 +21,14 @@ def build_page(report: Mapping[str, Any]) -> str:
     Parameters
     ----------
     report : mapping
-        Schema ``edge-us/video-evaluation/1``.
+        Schema ``edge-us/video-evaluation/2``.
     """
     parts = [
         _head(report),
         "<h2>Numbers</h2>",
         table(["metric", "value", "95 % interval"], [[name, number(v), interval(v)] for name, v in _named(report)]),
-        _ultradet(report["ultradet"]),
+        _DEFINITIONS,
+        _ultradet(report),
         "<h2>Data sets</h2>",
         '<div class="scroll">',
         table(
@@ -69,25 +76,31 @@ def _head(report: Mapping[str, Any]) -> str:
 
 
 def _named(report: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
-    tracks = report["false_positive_tracks_per_minute"]
+    tracks, marks = report["false_positive_tracks_per_minute"], report["false_marks_per_minute"]
     return [
         ("lesions found", report["lesion_sensitivity"]),
         *[(f"false tracks per minute, at least {least} s", value) for least, value in tracks.items()],
+        *[(f"false marks per minute, at least {least} s", value) for least, value in marks.items()],
         ("lesion-free clips: frames with a finding", report["normal_frames_with_findings"]),
         ("seconds to detect, mean", report["seconds_to_detect"]["mean"]),
+        ("seconds to detect, median", report["seconds_to_detect"]["median"]),
         ("on/off changes per second on a found lesion", report["flicker_per_second"]),
     ]
 
 
-def _ultradet(rows: Mapping[str, Any]) -> str:
+def _ultradet(report: Mapping[str, Any]) -> str:
+    reached = "no lesion in any clip" if not report["counts"]["lesions"] else "not reached"
     cells = [
-        [recall, *("-" if row[name] is None else f"{row[name]:.3f}" for name in ("score", "false_tracks_per_minute"))]
-        for recall, row in rows.items()
+        [recall, reached, "-", "-"]
+        if row["score"] is None
+        else [recall, f"{row['score']:.3f}", *(of(row["false_tracks_per_minute"]) for of in (number, interval))]
+        for recall, row in report["ultradet"].items()
     ]
     return (
-        "<h2>By UltraDet's definition</h2>"
-        '<p class="quiet">The detector\'s own boxes, without hysteresis, at the score that hits this share of all '
-        "lesion boxes; false tracks per 1800 frames.</p>" + table(["recall", "score", "false tracks per minute"], cells)
+        "<h2>False tracks at a recall, as UltraDet publishes them</h2>"
+        '<p class="quiet">The detector\'s own boxes, without hysteresis, from the score that hits this share of all '
+        "lesion boxes; false tracks / frames x 1800, the interval at that score.</p>"
+        + table(["recall", "score", "false tracks per minute", "95 % interval"], cells)
     )
 
 

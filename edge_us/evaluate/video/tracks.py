@@ -18,7 +18,7 @@ HIT_SHARE = 0.5
 VISIBLE_SHARE = 0.1
 """A lesion is visible from this share of its largest area in the clip: a sliver at the edge is nothing to be found."""
 DURATIONS_S = (0.0, 0.2, 0.5, 1.0)
-"""Minimum durations at which false-positive tracks are counted."""
+"""Minimum durations at which false-positive tracks and false marks are counted."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,7 +31,7 @@ class ShownTrack:
     frames : ndarray of int, shape (n,)
         On which it was shown.
     lesion : int or None
-        Position of the lesion that it hits; None for a false-positive track.
+        Position of the lesion that it hits; None for a false mark.
     """
 
     number: int
@@ -115,8 +115,12 @@ def outcome(clip: Observation, place: int, tracks: Sequence[ShownTrack]) -> Outc
     return Outcome(waited / clip.fps, changes, int(seen[start:].sum()) / clip.fps)
 
 
-def false_tracks(clip: Observation, tracks: Sequence[ShownTrack], least_s: float) -> int:
-    """Number of tracks that hit no lesion and were shown for at least so long."""
+def false_marks(clip: Observation, tracks: Sequence[ShownTrack], least_s: float) -> int:
+    """Number of marks that hit no lesion and were shown for at least so long.
+
+    Stricter than UltraDet's count (`ultradet.false_tracks`): a box over half of the picture covers the lesion's centre,
+    but does not lie on it.
+    """
     least = least_s * clip.fps - 1e-6
     return sum(track.lesion is None and len(track.frames) >= least for track in tracks)
 

@@ -123,7 +123,7 @@ def test_the_evaluation_says_synthetic_and_fits_its_schema(sweeps: Path, tmp_pat
     assert done.exception is None, done.output
     assert SYNTHETIC in done.output
     found = json.loads(report.read_text(encoding="utf-8"))
-    jsonschema.validate(found, json.loads(schema_path("video-evaluation-1").read_text(encoding="utf-8")))
+    jsonschema.validate(found, json.loads(schema_path("video-evaluation-2").read_text(encoding="utf-8")))
     assert found["note"] == SYNTHETIC
     assert found["counts"]["clips"] == 3
     assert found["counts"]["frames"] == 135

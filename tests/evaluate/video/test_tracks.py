@@ -11,8 +11,8 @@ from edge_us.evaluate.summary import Bootstrap
 from edge_us.evaluate.video.observe import Floats, Lesion, Observation, lesions_on
 from edge_us.evaluate.video.sequences import Clip
 from edge_us.evaluate.video.summary import clip_rows, metrics
-from edge_us.evaluate.video.tracks import false_tracks, outcome, shown_tracks
-from edge_us.evaluate.video.ultradet import false_track_count, link, score_at_recall
+from edge_us.evaluate.video.tracks import false_marks, outcome, shown_tracks
+from edge_us.evaluate.video.ultradet import covers, false_tracks, lasting, link, score_at_recall
 
 FPS = 10.0
 HERE = (10.0, 10.0, 30.0, 30.0)
@@ -52,9 +52,9 @@ def test_a_track_on_the_lesion_hits_it_and_one_beside_it_is_false() -> None:
     first, second = shown_tracks(seen)
     assert (first.number, first.lesion, len(first.frames)) == (1, 0, 7)
     assert (second.number, second.lesion) == (2, None)
-    assert false_tracks(seen, [first, second], 0.0) == 1
-    assert false_tracks(seen, [first, second], 0.2) == 1
-    assert false_tracks(seen, [first, second], 0.3) == 0
+    assert false_marks(seen, [first, second], 0.0) == 1
+    assert false_marks(seen, [first, second], 0.2) == 1
+    assert false_marks(seen, [first, second], 0.3) == 0
 
 
 def test_a_track_that_drifts_off_the_lesion_is_false() -> None:
@@ -102,8 +102,9 @@ def test_the_numbers_of_a_set_of_clips() -> None:
     per_minute = {least: value["value"] for least, value in found["false_positive_tracks_per_minute"].items()}
     assert per_minute == pytest.approx({"0": 1 / 0.3, "0.2": 1 / 0.3, "0.5": 1 / 0.3, "1": 1 / 0.3}, rel=1e-4)
     assert found["normal_frames_with_findings"]["value"] == pytest.approx(0.2)
-    assert found["seconds_to_detect"] == {"mean": {"value": 0.3, "ci95": found["seconds_to_detect"]["mean"]["ci95"]},
-                                          "median": 0.3}  # fmt: skip
+    marks = {least: value["value"] for least, value in found["false_marks_per_minute"].items()}
+    assert marks == per_minute
+    assert found["seconds_to_detect"]["mean"]["value"] == found["seconds_to_detect"]["median"]["value"] == 0.3
     assert found["flicker_per_second"]["value"] == 0
 
 
@@ -113,12 +114,55 @@ def test_boxes_are_linked_over_a_gap_of_four_frames_but_not_of_five() -> None:
     assert [list(each) for each in link([box, none, none, none, none, none, box])][-1] == [1]
 
 
-def test_a_track_is_false_unless_more_than_nine_in_ten_centres_lie_in_a_lesion() -> None:
+def test_a_box_is_right_where_it_covers_a_lesions_centre() -> None:
+    lesion_box = np.array([[40.0, 40.0, 60.0, 60.0]])
+    large = (0.0, 0.0, 100.0, 52.0)  # its own centre lies beside the lesion
+    within = (41.0, 41.0, 47.0, 47.0)  # its centre lies in the lesion, the lesion's does not lie in it
+    assert covers(np.array([large, within]), lesion_box).tolist() == [True, False]
+    assert covers(np.array([large]), np.zeros((0, 4))).tolist() == [False]
+    assert len(false_tracks([np.array([large])] * 10, [lesion_box] * 10)) == 0
+    assert len(false_tracks([np.array([within])] * 10, [lesion_box] * 10)) == 1
+
+
+def test_a_track_is_false_unless_more_than_nine_in_ten_boxes_cover_a_lesions_centre() -> None:
     box, there = np.array([HERE]), np.array([THERE])
     lesions = [box] * 10
-    assert false_track_count([box] * 10, lesions) == 0
-    assert false_track_count([box] * 10, [box] * 9 + [there]) == 1
-    assert false_track_count([box] * 5 + [np.concatenate([box, there])] * 5, lesions) == 1
+    assert len(false_tracks([box] * 10, lesions)) == 0
+    assert len(false_tracks([box] * 10, [box] * 9 + [there])) == 1
+    assert false_tracks([box] * 5 + [np.concatenate([box, there])] * 5, lesions).tolist() == [5]
+
+
+def test_a_false_track_lasts_from_its_first_box_to_its_last() -> None:
+    box, none = np.array([THERE]), np.zeros((0, 4))
+    lengths = false_tracks([box, none, none, box, none], [none] * 5)
+    assert lengths.tolist() == [4]
+    assert [lasting(lengths, least, FPS) for least in (0.0, 0.4, 0.5)] == [1, 1, 0]
+
+
+def test_clips_without_a_lesion_have_false_tracks_at_the_operating_point() -> None:
+    """Two numbers of the tracker that follow each other at one place are two marks, but one of UltraDet's tracks."""
+    places = {1: dict.fromkeys(range(4), THERE), 2: dict.fromkeys(range(6, 10), THERE)}
+    found = metrics([clip(60, (), places)], Bootstrap(resamples=200, seed=0))
+    per_minute = found["false_positive_tracks_per_minute"]
+    assert {least: value["value"] for least, value in per_minute.items()} == {"0": 10, "0.2": 10, "0.5": 10, "1": 10}
+    assert [value["value"] for value in found["false_marks_per_minute"].values()] == [20, 20, 0, 0]
+    assert found["ultradet"]["0.9"] == {"score": None, "false_tracks_per_minute": {"value": None, "ci95": None}}
+
+
+def test_false_tracks_at_a_recall_have_an_interval() -> None:
+    on, off = [(0.9, HERE)], [(0.9, HERE), (0.8, THERE)]
+    clips = [
+        clip(30, (lesion(30, range(30)),), detected=dict.fromkeys(range(30), each), group=group)
+        for group, each in (("a", on), ("b", off), ("c", on))
+    ]
+    at = metrics(clips, Bootstrap(resamples=500, seed=0))["ultradet"]["0.9"]
+    assert at["score"] == 0.9
+    assert at["false_tracks_per_minute"] == {"value": 0, "ci95": [0, 0]}
+    weak = [clip(30, (lesion(30, range(30)),), detected={n: [(0.7, HERE)] for n in range(30)}, group="d")]
+    at = metrics([*clips, *weak], Bootstrap(resamples=500, seed=0))["ultradet"]["0.9"]
+    assert at["score"] == 0.7
+    assert at["false_tracks_per_minute"]["value"] == pytest.approx(1 / 120 * 1800)
+    assert at["false_tracks_per_minute"]["ci95"][0] == 0
 
 
 def test_the_score_that_reaches_a_recall() -> None:
