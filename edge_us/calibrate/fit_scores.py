@@ -75,7 +75,7 @@ def fit_scores(
         )
     rows = read_manifest(manifest, split, datasets)
     _check_enough(
-        len({(case.dataset, case.group) for case in rows.cases if case.mask is not None}), len(rows.cases), manifest
+        len({(case.dataset, case.group) for case in rows.cases if not case.is_normal}), len(rows.cases), manifest
     )
     loaded, info, observations, network = observe_manifest(
         rows.cases,

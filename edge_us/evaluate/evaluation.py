@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from edge_us.errors import UsageError
 from edge_us.evaluate.bootstrap import RESAMPLES
-from edge_us.evaluate.manifest import Case, Manifest, read_manifest
+from edge_us.evaluate.manifest import Case, Manifest, check_files, read_manifest
 from edge_us.evaluate.matching import IOU_THRESHOLDS, SPECK_SHARE
 from edge_us.evaluate.observe import Observation, Progress, observe_all
 from edge_us.evaluate.output import about_backend, about_bootstrap, about_model
-from edge_us.evaluate.summary import MALIGNANCY_THRESHOLD, Bootstrap, Sample, metrics, strata, stratum_metrics
+from edge_us.evaluate.summary import Bootstrap, Sample, metrics, strata, stratum_metrics
 from edge_us.inference.backend import BackendName, Precision
 from edge_us.page.html import write_text
 
@@ -156,7 +156,7 @@ def evaluate(
             "bootstrap": about_bootstrap(bootstrap),
         },
         "counts": sample.counts(),
-        **metrics(sample, MALIGNANCY_THRESHOLD if network is None else network.threshold),
+        **metrics(sample, None if network is None else network.threshold),
         "strata": _strata(observations, rows, at, bootstrap),
     }
     return Evaluation(report, sample)
@@ -192,6 +192,7 @@ def observe_manifest(
     from edge_us.probe.probe import check_model
     from edge_us.runtime.engine import open_engine
 
+    check_files(cases)
     check_model(model, backend=backend, precision=precision)
     if classifier not in (AUTO, OFF):
         check_model(classifier, is_classifier=True, backend=backend, precision=precision)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
+import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,8 +30,10 @@ class Case:
     ----------
     dataset, name : str
         Data set, and the picture's path as the manifest has it.
-    image, mask : Path
-        Absolute; ``mask`` is None for a normal picture.
+    image : Path
+        Absolute.
+    mask : Path or None
+        Absolute; a normal picture may have one, in which there is nothing.
     label : str
         benign, malignant or normal.
     group : str
@@ -37,6 +41,8 @@ class Case:
     flags : frozenset of str
     scanner, birads : str or None
         Where the manifest or a table beside the pictures knows them.
+    where : str
+        Row and name of the manifest, for messages.
     """
 
     dataset: str
@@ -48,6 +54,7 @@ class Case:
     flags: frozenset[str] = frozenset()
     scanner: str | None = None
     birads: str | None = None
+    where: str = "the manifest"
 
     @property
     def is_normal(self) -> bool:
@@ -124,6 +131,34 @@ def read_manifest(path: Path, split: str | None = None, datasets: Sequence[str] 
     return Manifest(path, sha256, split, tuple(datasets), kept, excluded, flags_known)
 
 
+def check_files(cases: Sequence[Case]) -> None:
+    """Look whether all pictures and masks are there, before minutes are spent on the first of them.
+
+    Raises
+    ------
+    InputError
+        One is not; the message names its row and says how many more there are.
+    """
+    check_present(
+        (case.where, what, path)
+        for case in cases
+        for what, path in (("picture", case.image), ("mask", case.mask))
+        if path is not None
+    )
+
+
+def check_present(files: Iterable[tuple[str, str, Path]]) -> None:
+    """Look whether files or folders are there, each given by its row, what it is, and its path; raises `InputError`."""
+    missing = [
+        f"{where}: there is no {what} {path}"
+        for where, what, path in files
+        if not os.path.exists(path)  # noqa: PTH110  (pathlib's raises for names that are too long)
+    ]
+    if missing:
+        more = f" ({len(missing) - 1} more missing)" if len(missing) > 1 else ""
+        raise InputError(missing[0] + more, "Paths are relative to the folder of the manifest.")
+
+
 def read_details(folder: Path) -> dict[str, dict[str, str]]:
     """Scanner and BI-RADS by picture name, from CSV tables beside a data set's pictures.
 
@@ -147,7 +182,7 @@ def read_details(folder: Path) -> dict[str, dict[str, str]]:
 
 
 def read_rows(path: Path, required: Sequence[str], hint: str) -> tuple[list[NumberedRow], str]:
-    """All rows of a CSV manifest with their line numbers, and the sha256 of the file.
+    """All rows of a CSV manifest with their (last) line numbers, and the sha256 of the file.
 
     Raises
     ------
@@ -162,14 +197,18 @@ def read_rows(path: Path, required: Sequence[str], hint: str) -> tuple[list[Numb
     except UnicodeDecodeError:
         raise InputError(f"the manifest {path} is not UTF-8 text", hint) from None
     try:
-        reader = csv.DictReader(text.splitlines())
+        reader = csv.DictReader(io.StringIO(text, newline=""))
         columns = reader.fieldnames or []
         missing = [name for name in required if name not in columns]
+        for sign, name in ((";", "semicolons"), ("\t", "tabs")):
+            if missing and set(required) <= {column.strip(' "') for column in sign.join(columns).split(sign)}:
+                raise InputError(
+                    f"the manifest {path} has {name} between its columns, not commas",
+                    "Save it as CSV with commas; Excel takes the separator from the system's settings.",
+                )
         if missing:
             raise InputError(f"the manifest {path} lacks the columns {', '.join(missing)}", hint)
-        rows = [
-            (number, {name: (row.get(name) or "").strip() for name in columns}) for number, row in enumerate(reader, 2)
-        ]
+        rows = [(reader.line_num, {name: (row.get(name) or "").strip() for name in columns}) for row in reader]
     except csv.Error as error:
         raise InputError(f"the manifest {path} is not CSV: {error}", hint) from None
     if not rows:
@@ -206,12 +245,13 @@ def _case(path: Path, number: int, row: dict[str, str], details: dict[str, dict[
         dataset=row["dataset"],
         name=row["image"],
         image=(path.parent / row["image"]).absolute(),
-        mask=(path.parent / row["mask"]).absolute() if label != "normal" else None,
+        mask=(path.parent / row["mask"]).absolute() if row["mask"] else None,
         label=label,
         group=row["group"],
         flags=_flags(row),
         scanner=row.get("scanner") or known.get("scanner") or None,
         birads=row.get("birads") or known.get("birads") or None,
+        where=where,
     )
 
 

@@ -15,6 +15,9 @@ SPECK_SHARE = 1e-4
 """Mask components smaller than this share of the picture are drawing errors, not lesions. In the masks at hand
 second components are either below 0.6e-4 or above 1.4e-3."""
 
+MOST_NUMBERED = 16
+"""A mask whose brightest value is no more than this numbers its lesions, or is 1 for all of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lesion:
@@ -26,6 +29,22 @@ class Lesion:
 
     box: tuple[float, float, float, float]
     share: float
+
+
+def lesion_pixels(stored: NDArray[np.generic]) -> NDArray[np.bool_]:
+    """The lesions' pixels in a mask as it is stored: above half of its brightest value.
+
+    Masks that were smoothed or saved as JPEG have grey edges, which are half inside; in masks that number their lesions
+    every value but 0 counts.
+
+    Parameters
+    ----------
+    stored : ndarray of uint8 or bool, shape (height, width) or (height, width, channels)
+    """
+    values = np.asarray(stored, np.uint8)
+    grey = values if values.ndim == 2 else values.max(axis=2)
+    brightest = int(grey.max(initial=0))
+    return np.asarray(grey > (brightest / 2 if brightest > MOST_NUMBERED else 0))
 
 
 def lesions_of(mask: NDArray[np.bool_]) -> tuple[Lesion, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +15,16 @@ from edge_us.capture.sequence import Decoded, SequenceSource
 from edge_us.capture.source import SourceInfo, SourceKind
 from edge_us.errors import InputError
 from edge_us.evaluate.manifest import Case
-from edge_us.evaluate.matching import IOU_THRESHOLDS, Lesion, box_iou, dice, lesions_of, mask_iou, match
+from edge_us.evaluate.matching import (
+    IOU_THRESHOLDS,
+    Lesion,
+    box_iou,
+    dice,
+    lesion_pixels,
+    lesions_of,
+    mask_iou,
+    match,
+)
 
 if TYPE_CHECKING:
     from edge_us.finding import Finding
@@ -59,6 +69,11 @@ class Observation:
     def hits(self, step: int = 0) -> NDArray[np.bool_]:
         """Which findings hit a lesion at the IoU threshold with this number."""
         return np.asarray(self.matches[step] >= 0)
+
+    def missed(self, threshold: float) -> list[int]:
+        """Which lesions no finding from this score on hits."""
+        found = set(self.matches[0][self.scores >= threshold].tolist())
+        return [place for place in range(len(self.lesions)) if place not in found]
 
 
 def observe_all(
@@ -146,22 +161,31 @@ def read_mask(case: Case, size: tuple[int, int]) -> NDArray[np.bool_]:
     Raises
     ------
     InputError
-        It cannot be read, is empty, or has another size than the picture.
+        It cannot be read, has another size than the picture, is empty for a lesion or is not for a normal picture.
     """
     width, height = size
     if case.mask is None:
         return np.zeros((height, width), bool)
-    stored = read_image(case.mask)
-    mask = stored > 0 if stored.ndim == 2 else (stored > 0).any(axis=2)
+    mask = lesion_pixels(_read(case, case.mask))
     hint = f"Correct the mask of {case.name} in the manifest."
     if mask.shape != (height, width):
         shape = f"{mask.shape[1]}x{mask.shape[0]}"
-        raise InputError(f"the mask {case.mask.name} is {shape}, its picture {width}x{height}", hint)
-    if not mask.any():
-        raise InputError(f"the mask {case.mask.name} is empty, but {case.name} is labelled {case.label}", hint)
-    return np.asarray(mask)
+        raise InputError(f"{case.where}: the mask {case.mask.name} is {shape}, its picture {width}x{height}", hint)
+    if mask.any() == case.is_normal:
+        held = "holds a lesion" if case.is_normal else "is empty"
+        told = f"{case.where}: the mask {case.mask.name} {held}, but {case.name} is labelled {case.label}"
+        raise InputError(told, f"Correct the label or the mask of {case.name}.")
+    return mask
 
 
 def _read_all(cases: Sequence[Case]) -> Iterator[Decoded]:
     for number, case in enumerate(cases):
-        yield Decoded(read_image(case.image), number, name=case.name)
+        yield Decoded(_read(case, case.image), number, name=case.name)
+
+
+def _read(case: Case, path: Path) -> NDArray[np.uint8]:
+    """A picture of a case; an error names its row."""
+    try:
+        return read_image(path)
+    except InputError as error:
+        raise InputError(f"{case.where}: {error.message}", error.hint) from None

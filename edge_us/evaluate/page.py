@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge_us.evaluate.classification import reliability, roc
 from edge_us.evaluate.pictures import Exhibit, worst_false_alarms, worst_misses
-from edge_us.evaluate.summary import detected_lesions
+from edge_us.evaluate.summary import classified_lesions
 from edge_us.page.html import both, document, interval, number, table
 from edge_us.page.svg import curve, histogram
 
@@ -45,7 +45,8 @@ def build_page(evaluation: Evaluation) -> str:
         "only data sets in which marks were flagged at all.</p>",
         *_strata(report["strata"]),
         "<h2>Ten worst misses</h2>",
-        '<p class="quiet">Green: the edge of the lesion\'s mask. Yellow: findings. Lowest Dice first.</p>',
+        '<p class="quiet">Green: the edge of the lesion\'s mask. Yellow: findings. Pictures with a lesion that '
+        "no finding hits at the threshold (box IoU 0.5), lowest Dice first.</p>",
         _gallery(worst_misses(sample.observations, threshold)),
         "<h2>Ten worst false alarms</h2>",
         '<p class="quiet">Red: the false alarm with the highest score. An outline that overlaps a lesion by less than '
@@ -85,7 +86,7 @@ def _main_rows(report: Mapping[str, Any]) -> list[list[str]]:
         (f"false positives per image at threshold {point['threshold']:g}", point["false_positives_per_image"]),
         ("Dice, all lesion images, a miss counts 0", report["segmentation"]["dice_mean"]),
         ("IoU, all lesion images, a miss counts 0", report["segmentation"]["iou_mean"]),
-        ("Dice, lesion images with an overlapping outline", report["segmentation"]["dice_detected"]),
+        ("Dice, images on which a lesion is hit at the threshold", report["segmentation"]["dice_detected"]),
         ("normal images left quiet", report["normals"]["specificity"]),
     ]
     rows = [[escape(name), number(value), interval(value)] for name, value in named]
@@ -94,6 +95,9 @@ def _main_rows(report: Mapping[str, Any]) -> list[list[str]]:
         rows.append(["classification", "-", escape(report["classification_reason"])])
     else:
         names = ("auc", "sensitivity", "specificity", "ece", "brier")
+        withheld = classified.get("withheld", 0)
+        told = f"{classified['lesions']} detected lesions; {withheld} more withheld as not analysable"
+        rows.append(["malignancy, judged on", escape(told), "-"])
         rows += [[f"malignancy: {name}", number(classified[name]), interval(classified[name])] for name in names]
     return rows
 
@@ -123,7 +127,7 @@ def _charts(evaluation: Evaluation) -> list[str]:
         ),
     ]
     if report["classification"] is not None:
-        chances, malignant, _ = detected_lesions(sample)
+        chances, malignant, _ = classified_lesions(sample)
         points = [(float(x), float(y)) for x, y in roc(chances, malignant)]
         bins = [(float(x), float(y)) for x, y, _ in reliability(chances, malignant)]
         charts.append(

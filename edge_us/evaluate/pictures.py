@@ -26,10 +26,10 @@ class Exhibit:
 
 
 def worst_misses(observations: Sequence[Observation], threshold: float, count: int = 10) -> list[Exhibit]:
-    """The lesion pictures with the lowest Dice, among equals those with the largest lesion first."""
-    shown = [each for each in observations if each.lesions]
-    shown.sort(key=lambda each: (each.dice, -max(lesion.share for lesion in each.lesions), each.case.name))
-    return [Exhibit(_draw(each, threshold, None), _miss_caption(each)) for each in shown[:count]]
+    """The pictures with a missed lesion, lowest Dice first, among equals the largest missed lesion first."""
+    missed = [(each, each.missed(threshold)) for each in observations if each.missed(threshold)]
+    missed.sort(key=lambda one: (one[0].dice, -max(one[0].lesions[place].share for place in one[1]), one[0].case.name))
+    return [Exhibit(_draw(each, threshold, None), _miss_caption(each, places)) for each, places in missed[:count]]
 
 
 def worst_false_alarms(observations: Sequence[Observation], threshold: float, count: int = 10) -> list[Exhibit]:
@@ -46,10 +46,11 @@ def worst_false_alarms(observations: Sequence[Observation], threshold: float, co
     ]
 
 
-def _miss_caption(each: Observation) -> str:
-    best = each.scores[each.hits()].max(initial=0.0)
-    found = f"best score on the lesion {best:.2f}" if best > 0 else "no finding on the lesion at any score"
-    return f"{each.case.name} ({each.case.label}): Dice {each.dice:.2f}, {found}"
+def _miss_caption(each: Observation, missed: Sequence[int]) -> str:
+    best = each.scores[np.isin(each.matches[0], missed)].max(initial=0.0)
+    found = f"best score on it {best:.2f}" if best > 0 else "no finding on it at any score"
+    which = "" if len(each.lesions) == 1 else f"{len(missed)} of {len(each.lesions)} lesions missed, "
+    return f"{each.case.name} ({each.case.label}): {which}Dice {each.dice:.2f}, {found}"
 
 
 def _alarm_caption(each: Observation, score: float, index: int) -> str:

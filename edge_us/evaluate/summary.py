@@ -109,9 +109,9 @@ class Sample:
         return self._mean([each.iou for each in self.observations], [bool(o.lesions) for o in self.observations])
 
     def dice_detected(self) -> Estimate:
-        """Mean Dice over the pictures on which an outline overlaps a lesion at all."""
+        """Mean Dice over the pictures on which a lesion is hit at the operating threshold."""
         values = [each.dice for each in self.observations]
-        return self._mean(values, [bool(each.lesions) and each.dice > 0 for each in self.observations])
+        return self._mean(values, [len(each.missed(self.threshold)) < len(each.lesions) for each in self.observations])
 
     def specificity(self) -> Estimate:
         """Share of normal pictures without any finding at the operating threshold."""
@@ -126,8 +126,8 @@ class Sample:
         return sum_by_group(self.groups, np.asarray(values), self.group_count)
 
 
-def metrics(sample: Sample, malignancy_threshold: float = MALIGNANCY_THRESHOLD) -> dict[str, Any]:
-    """All metrics of a set, as they stand in the report."""
+def metrics(sample: Sample, malignancy_threshold: float | None = MALIGNANCY_THRESHOLD) -> dict[str, Any]:
+    """All metrics of a set, as they stand in the report; without a classifier there is no malignancy threshold."""
     ranking = sample.ranking()
     sensitivity_at = {
         f"{rate:g}": estimate(partial(ranking.sensitivity_at, rate), sample.weights)
@@ -165,11 +165,14 @@ def _thin(points: Floats) -> list[list[float]]:
 
 
 def detected_lesions(sample: Sample) -> tuple[Floats, NDArray[np.bool_], NDArray[np.int64]]:
-    """Probability, truth and group of every lesion that was hit at the operating threshold and got a probability."""
+    """Probability, truth and group of every lesion that was hit at the operating threshold.
+
+    The probability is NaN where it was withheld, because the picture is not analysable.
+    """
     rows = [
         (float(each.malignancy[index]), each.case.label == "malignant", int(group))
         for each, group in zip(sample.observations, sample.groups, strict=True)
-        for index in np.flatnonzero(each.hits() & (each.scores >= sample.threshold) & ~np.isnan(each.malignancy))
+        for index in np.flatnonzero(each.hits() & (each.scores >= sample.threshold))
     ]
     return (
         np.array([row[0] for row in rows], np.float64),
@@ -178,13 +181,28 @@ def detected_lesions(sample: Sample) -> tuple[Floats, NDArray[np.bool_], NDArray
     )
 
 
-def classify(sample: Sample, at: float = MALIGNANCY_THRESHOLD) -> tuple[dict[str, Any] | None, str | None]:
-    """Classification metrics on detected lesions, or None and the reason."""
-    if not any(each.scores.size and not np.isnan(each.malignancy).all() for each in sample.observations):
-        return None, NO_CLASSIFIER
+def classified_lesions(sample: Sample) -> tuple[Floats, NDArray[np.bool_], NDArray[np.int64]]:
+    """`detected_lesions` without those whose probability was withheld."""
     chances, malignant, groups = detected_lesions(sample)
+    known = ~np.isnan(chances)
+    return chances[known], malignant[known], groups[known]
+
+
+def classify(sample: Sample, at: float | None = MALIGNANCY_THRESHOLD) -> tuple[dict[str, Any] | None, str | None]:
+    """Classification metrics on detected lesions at a probability, or None and the reason; None is no classifier."""
+    detected = len(detected_lesions(sample)[0])
+    chances, malignant, groups = classified_lesions(sample)
+    withheld = detected - len(chances)
+    if at is None:
+        return None, NO_CLASSIFIER
+    if not detected:
+        return None, "no lesion was detected"
+    if not len(chances):
+        return None, f"no detected lesion was classified; {withheld} withheld as not analysable"
     if malignant.all() or not malignant.any():
-        return None, "the detected lesions are all of one class"
+        label = "malignant" if malignant.all() else "benign"
+        told = f"; {withheld} withheld as not analysable" if withheld else ""
+        return None, f"all classified lesions ({len(chances)}) are {label}{told}"
     weights = sample.weights[:, : int(groups.max()) + 1]
     statistics: dict[str, Statistic] = {
         "auc": classification.auc(chances, malignant, groups),
@@ -194,7 +212,7 @@ def classify(sample: Sample, at: float = MALIGNANCY_THRESHOLD) -> tuple[dict[str
         "brier": classification.brier(chances, malignant, groups),
     }
     values: dict[str, Any] = {name: estimate(each, weights).as_json() for name, each in statistics.items()}
-    return {"threshold": at, "lesions": len(chances), **values}, None
+    return {"threshold": at, "lesions": len(chances), "withheld": withheld, **values}, None
 
 
 def strata(observations: Sequence[Observation], manifest: Manifest) -> dict[str, dict[str, list[Observation]]]:

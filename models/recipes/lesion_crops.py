@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from edge_us.evaluate.manifest import Case, read_manifest
-from edge_us.evaluate.matching import lesions_of
+from edge_us.evaluate.matching import lesion_pixels, lesions_of
 
 Gray = NDArray[np.uint8]
 Box = tuple[float, float, float, float]
@@ -37,7 +37,7 @@ def read_samples(
     """All lesions of a split, or of every split, with their labels; pictures without one are left out."""
     found = []
     for case in read_manifest(manifest, split, datasets).cases:
-        if case.mask is None or case.dataset in exclude:
+        if case.mask is None or case.is_normal or case.dataset in exclude:
             continue
         gray = cv2.imread(str(case.image), cv2.IMREAD_GRAYSCALE)
         found += [
@@ -49,7 +49,7 @@ def read_samples(
 def _boxes(case: Case) -> list[Box]:
     mask = cv2.imread(str(case.mask), cv2.IMREAD_GRAYSCALE)
     assert mask is not None
-    return [lesion.box for lesion in lesions_of(mask > 0)]
+    return [lesion.box for lesion in lesions_of(lesion_pixels(mask))]
 
 
 def shake(box: Box, rng: np.random.Generator) -> Box:

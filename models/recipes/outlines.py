@@ -6,12 +6,17 @@ Coordinates are in pixels with the origin at the image's upper left **corner**, 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TypeAlias
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from edge_us.evaluate.matching import lesion_pixels
 
 Gray: TypeAlias = NDArray[np.uint8]
 """A grey picture, shape (height, width)."""
@@ -30,7 +35,7 @@ def outlines_of(mask: NDArray[np.generic], min_area_px: float = 30.0, tolerance_
     Parameters
     ----------
     mask
-        Shape (height, width); anything above half of the brightest value counts as lesion.
+        Shape (height, width); what counts as lesion, `lesion_pixels` says.
     min_area_px
         Smaller regions are specks of a brush or of resampling, not lesions.
     tolerance_px
@@ -41,7 +46,7 @@ def outlines_of(mask: NDArray[np.generic], min_area_px: float = 30.0, tolerance_
     list of Outline
         Largest first. Holes are filled: a lesion has none.
     """
-    binary = (np.asarray(mask) > (np.max(mask) / 2 if np.max(mask) else 0)).astype(np.uint8)
+    binary = lesion_pixels(mask).astype(np.uint8)
     large = cv2.resize(binary, None, fx=_ENLARGE, fy=_ENLARGE, interpolation=cv2.INTER_NEAREST)
     contours, _ = cv2.findContours(large, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     found: list[tuple[float, Outline]] = []

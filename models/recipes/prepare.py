@@ -5,8 +5,10 @@ Usage::
     python models/recipes/prepare.py MANIFEST.csv runs/data/all
     python models/recipes/prepare.py MANIFEST.csv runs/data/no-busi --exclude-dataset busi
 
-The manifest has the columns ``dataset, image, mask, label, flags, split``; paths are relative to it, an empty mask
-means normal tissue. The same manifest gives the same data set, byte for byte.
+The manifest has the columns ``dataset, image, mask, label, flags, split``; paths are relative to it. Pictures labelled
+``normal`` are background; one that is labelled so but has lesion pixels in its mask is an error, as for
+``edge-us evaluate``, and so is one with a lesion's label and no mask. The same manifest gives the same data set, byte
+for byte.
 """
 
 from __future__ import annotations
@@ -23,6 +25,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 from outlines import Gray, Outline, box_of, outlines_of, yolo_line
+
+from edge_us.evaluate.manifest import LABELS
+from edge_us.evaluate.matching import lesion_pixels
 
 COLUMNS = ("dataset", "image", "mask", "label", "flags", "split")
 
@@ -53,6 +58,7 @@ class Row:
     dataset: str
     image: str
     mask: str
+    label: str
     split: str
 
     @property
@@ -76,7 +82,7 @@ def read_manifest(path: Path, exclude: frozenset[str]) -> tuple[list[Row], Count
     Raises
     ------
     SystemExit
-        Where a column is missing; the message names it.
+        Where a column is missing, a label is unknown, or a lesion has no mask; the message names it.
     """
     with path.open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
@@ -92,7 +98,14 @@ def read_manifest(path: Path, exclude: frozenset[str]) -> tuple[list[Row], Count
         elif "axilla" in record["flags"]:
             left_out["axilla"] += 1
         else:
-            rows.append(Row(record["dataset"], record["image"], record["mask"], record["split"]))
+            row = Row(
+                record["dataset"], record["image"], record["mask"].strip(), record["label"].lower(), record["split"]
+            )
+            if row.label not in LABELS:
+                raise SystemExit(f"{row.image} has the label {record['label']!r}: labels are {', '.join(LABELS)}")
+            if row.label != "normal" and not row.mask:
+                raise SystemExit(f"{row.image} is {row.label} but has no mask: only normal pictures have none")
+            rows.append(row)
     return rows, left_out
 
 
@@ -184,8 +197,11 @@ def prepare(manifest: Path, out: Path, exclude: frozenset[str] = frozenset(), cr
             mask = cv2.imread(str(manifest.parent / row.mask), cv2.IMREAD_GRAYSCALE)
             if mask is None or mask.shape != gray.shape:
                 raise SystemExit(f"{row.mask}: no readable mask of the picture's size beside {manifest}")
-            outlines = outlines_of(mask)
-            if not outlines:  # shown as normal tissue it would teach the network to miss it
+            if row.label != "normal":
+                outlines = outlines_of(np.asarray(mask, np.uint8))
+            elif lesion_pixels(mask).any():
+                raise SystemExit(f"{row.image} is labelled normal, but its mask {row.mask} holds a lesion")
+            if row.label != "normal" and not outlines:  # shown as normal tissue it would teach the network to miss it
                 report.left_out["mask without a lesion"] += 1
                 continue
         picture = np.asarray(gray, np.uint8)

@@ -34,7 +34,7 @@ from edge_us.classify.model import PHANTOM_ORIGIN, Task
 from edge_us.evaluate import classification
 from edge_us.evaluate.bootstrap import RESAMPLES, draw_weights, estimate
 from edge_us.evaluate.manifest import read_manifest
-from edge_us.evaluate.matching import lesions_of
+from edge_us.evaluate.matching import lesion_pixels, lesions_of
 from edge_us.nodes.pattern import NodePattern
 from edge_us.nodes.proof import make
 
@@ -96,11 +96,11 @@ def score(file: Path, manifest: Path, split: str) -> Scored:
     entry = session.get_inputs()[0]
     logits, truth, groups = [], [], []
     for case in read_manifest(manifest, split).cases:
-        if case.mask is None:
+        if case.mask is None or case.is_normal:
             continue
         gray = np.asarray(cv2.imread(str(case.image), cv2.IMREAD_GRAYSCALE), np.uint8)
         mask = np.asarray(cv2.imread(str(case.mask), cv2.IMREAD_GRAYSCALE), np.uint8)
-        for lesion in lesions_of(mask > 0):
+        for lesion in lesions_of(lesion_pixels(mask)):
             picture = crop(gray, lesion.box, int(entry.shape[2]))[None, None].astype(np.float32) / 255
             logits.append(float(session.run(None, {entry.name: picture})[0][0, 0]))
             truth.append(case.label == "malignant")

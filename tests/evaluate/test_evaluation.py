@@ -19,6 +19,7 @@ from edge_us.cli.main import app
 from edge_us.errors import InputError, ModelError, PipelineError, UsageError
 from edge_us.evaluate import Evaluation, evaluate
 from edge_us.evaluate.page import build_page
+from edge_us.evaluate.pictures import worst_misses
 from edge_us.evaluate.summary import Bootstrap, Sample, metrics
 from edge_us.inference.registry import list_models
 from edge_us.schema import schema_path
@@ -75,6 +76,77 @@ def test_a_missing_picture_is_one_clear_error(phantoms: Path, tmp_path: Path) ->
         evaluate(path)
 
 
+def test_an_unreadable_picture_is_named_with_its_row(phantoms: Path, tmp_path: Path) -> None:
+    (tmp_path / "torn.png").write_bytes((phantoms.parent / "images" / "p0.png").read_bytes()[:60])
+    path = write_manifest(tmp_path, ["s,torn.png,,normal,,g,,test"])
+    with pytest.raises(InputError, match=r"row 2 of manifest\.csv: .*torn\.png"):
+        evaluate(path)
+
+
+def test_a_normal_picture_with_a_lesion_in_its_mask_is_one_clear_error(phantoms: Path, tmp_path: Path) -> None:
+    row = f"s,{phantoms.parent}/images/p0.png,{phantoms.parent}/masks/p0.png,normal,,g,,test"
+    outcome = CliRunner().invoke(app, ["evaluate", str(write_manifest(tmp_path, [row]))])
+    assert isinstance(outcome.exception, InputError)
+    assert "holds a lesion" in outcome.exception.message
+
+
+def test_names_outside_ascii_are_read_and_shown(tmp_path: Path) -> None:
+    folder = tmp_path / "Größe 乳房"
+    folder.mkdir()
+    write_case(folder, "läsion é", lesion=True)
+    path = write_manifest(folder, ["Bücher,images/läsion é.png,masks/läsion é.png,benign,,Müller,,test"])
+    page = tmp_path / "Ä.html"
+    outcome = CliRunner().invoke(app, ["evaluate", str(path), "--min-score", "0.99", "--html", str(page)])
+    assert outcome.exit_code == 0, outcome.output
+    assert "läsion é.png" in page.read_text(encoding="utf-8")
+    assert "Bücher" in page.read_text(encoding="utf-8")
+
+
+def test_a_manifest_of_normals_alone_is_measured(phantoms: Path, tmp_path: Path) -> None:
+    rows = [f"s,{phantoms.parent}/images/p{n}.png,,normal,,g{n},,test" for n in (2, 5)]
+    report, page = tmp_path / "r.json", tmp_path / "r.html"
+    options = ["--report", str(report), "--html", str(page)]
+    outcome = CliRunner().invoke(app, ["evaluate", str(write_manifest(tmp_path, rows)), *options])
+    assert outcome.exit_code == 0, outcome.output
+    found = json.loads(report.read_text(encoding="utf-8"))
+    jsonschema.validate(found, json.loads(schema_path("evaluation-1").read_text(encoding="utf-8")))
+    assert found["classifier"] is not None
+    assert found["classification_reason"] == "no lesion was detected"
+    assert found["segmentation"]["dice_mean"]["value"] is None
+    assert found["normals"]["specificity"]["value"] is not None
+    check(page.read_text(encoding="utf-8"))
+
+
+def test_a_manifest_of_one_class_says_so(phantoms: Path, tmp_path: Path) -> None:
+    rows = [f"s,{phantoms.parent}/images/p{n}.png,{phantoms.parent}/masks/p{n}.png,benign,,g{n},,t" for n in (0, 1)]
+    report = tmp_path / "r.json"
+    options = ["--report", str(report), "--min-score", "0.01"]
+    outcome = CliRunner().invoke(app, ["evaluate", str(write_manifest(tmp_path, rows)), *options])
+    assert outcome.exit_code == 0, outcome.output
+    found = json.loads(report.read_text(encoding="utf-8"))
+    assert found["classification"] is None
+    assert "are benign" in found["classification_reason"]
+
+
+def test_what_is_measured_is_what_a_run_finds(phantoms: Path, tmp_path: Path) -> None:
+    """The same pictures as `edge-us run images:FOLDER`, with the model's own threshold."""
+    findings = tmp_path / "findings.jsonl"
+    outcome = CliRunner().invoke(app, ["run", f"images:{phantoms.parent / 'images'}", "--findings", str(findings)])
+    assert outcome.exit_code == 0, outcome.output
+    shown = [json.loads(line) for line in findings.read_text(encoding="utf-8").splitlines()]
+    frames = [line for line in shown if "findings" in line]
+    result = evaluate(phantoms, "test", resamples=100)
+    assert len(frames) == len(result.sample.observations) == 6
+    assert any(line["findings"] for line in frames)
+    for line, seen in zip(frames, result.sample.observations, strict=True):
+        kept = seen.scores >= result.sample.threshold
+        assert [each["score"] for each in line["findings"]] == pytest.approx(seen.scores[kept].tolist(), abs=1e-3)
+        boxes = np.array([each["box"] for each in line["findings"]]).reshape(-1, 4)
+        np.testing.assert_allclose(boxes, seen.boxes[kept], atol=0.1)
+        chances = [np.nan if each["malignancy"] is None else each["malignancy"] for each in line["findings"]]
+        np.testing.assert_allclose(chances, seen.malignancy[kept], atol=1e-3)
+
+
 def test_an_unknown_model_and_silly_settings_are_clear_errors(phantoms: Path) -> None:
     with pytest.raises(ModelError):
         evaluate(phantoms, model="no such model")
@@ -123,16 +195,28 @@ def check(page: str) -> Checker:
     return checker
 
 
-def test_the_page_is_self_contained_and_shows_the_worst_cases(drawn: Evaluation, tmp_path: Path) -> None:
+def test_names_of_data_sets_are_text_in_the_page(phantoms: Path, tmp_path: Path) -> None:
+    rows = [f"<script>x</script>&,{phantoms.parent}/images/p2.png,,normal,,g,,test"]
+    page = tmp_path / "p.html"
+    evaluate(write_manifest(tmp_path, rows), resamples=100).write_html(page)
+    text = page.read_text(encoding="utf-8")
+    assert "&lt;script&gt;x&lt;/script&gt;&amp;" in text
+    check(text)
+
+
+def test_the_page_is_self_contained_and_shows_the_worst_misses(phantoms: Path, tmp_path: Path) -> None:
     path = tmp_path / "page.html"
-    drawn.write_html(path)
+    evaluate(phantoms, "test", threshold=0.9999, resamples=100).write_html(path)
     page = path.read_text(encoding="utf-8")
     checker = check(page)
-    # Four lesion pictures are all among the ten worst; false alarms come on top.
-    assert len(checker.images) >= 4
+    assert len(checker.images) == 4  # no finding reaches the threshold: all lesions are missed, and there are no alarms
     assert all(each.startswith("data:image/jpeg;base64,") for each in checker.images)
     assert "Research use only. Not for diagnosis." in page
     assert page.count("<svg") == 2
+
+
+def test_a_hit_with_a_poor_outline_is_no_miss() -> None:
+    assert worst_misses([observation("a", hits={0.9: 0}, dice=0.6)], 0.25) == []
 
 
 def test_the_page_of_a_classifier_has_roc_and_reliability() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge_us.errors import InputError, UsageError
-from edge_us.evaluate.manifest import read_manifest
+from edge_us.evaluate.manifest import check_files, read_manifest
 from tests.evaluate.cases import COLUMNS, write_manifest
 
 ROWS = [
@@ -51,6 +51,39 @@ def test_missing_columns_are_named(tmp_path: Path) -> None:
     path = write_manifest(tmp_path, ["a.png,normal"], "image,label")
     with pytest.raises(InputError, match="dataset, mask, group, flags, split"):
         read_manifest(path)
+
+
+@pytest.mark.parametrize(("sign", "name"), [(";", "semicolons"), ("\t", "tabs")])
+def test_another_separator_is_named(tmp_path: Path, sign: str, name: str) -> None:
+    """What Excel writes where the decimal sign is a comma."""
+    path = write_manifest(
+        tmp_path, [sign.join(["d", "a.png", "", "normal", "", "g", "", "test"])], COLUMNS.replace(",", sign)
+    )
+    with pytest.raises(InputError, match=f"has {name} between its columns"):
+        read_manifest(path)
+
+
+def test_blank_lines_do_not_shift_the_rows(tmp_path: Path) -> None:
+    path = write_manifest(tmp_path, ["", ROWS[0], "", "s,a.png,,suspicious,,g,,test"])
+    with pytest.raises(InputError, match=r"row 5 of manifest\.csv has the label 'suspicious'"):
+        read_manifest(path)
+
+
+def test_a_row_ends_where_the_line_ends_and_nowhere_else(tmp_path: Path) -> None:
+    """U+0085 and U+2028 are line ends to Python's splitlines, but not to CSV."""
+    path = write_manifest(tmp_path, ["d,a.png,,normal,p\u0085q,g\u2028h,,test"])
+    (case,) = read_manifest(path).cases
+    assert case.group == "g\u2028h"
+
+
+def test_files_that_are_not_there_are_found_before_anything_is_measured(tmp_path: Path) -> None:
+    for name in ("busbra/a.jpg", "busbra/b.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    cases = read_manifest(write_manifest(tmp_path, ROWS)).cases
+    with pytest.raises(InputError, match=r"row 2 of manifest\.csv: there is no mask .*a_mask\.png \(2 more missing"):
+        check_files(cases)
+    check_files(cases[1:2])
 
 
 def test_an_unknown_split_lists_the_known_ones(tmp_path: Path) -> None:

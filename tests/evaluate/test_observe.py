@@ -10,6 +10,7 @@ import pytest
 
 from edge_us.errors import InputError
 from edge_us.evaluate.manifest import Case
+from edge_us.evaluate.matching import lesion_pixels
 from edge_us.evaluate.observe import observe, outline_mask, read_mask
 from edge_us.finding import Finding, FindingKind
 
@@ -88,3 +89,40 @@ def test_an_empty_mask_of_a_lesion_is_one_clear_error(tmp_path: Path) -> None:
     cv2.imwrite(str(path), np.zeros((100, 120), np.uint8))
     with pytest.raises(InputError, match="is empty"):
         read_mask(Case("set", "a.png", Path("a.png"), path, "benign", "g"), (120, 100))
+
+
+def test_a_normal_picture_may_have_a_mask_with_nothing_in_it_and_none_with_a_lesion(tmp_path: Path) -> None:
+    path = tmp_path / "m.png"
+    case = Case("set", "a.png", Path("a.png"), path, "normal", "g", where="row 7 of m.csv")
+    cv2.imwrite(str(path), np.zeros((100, 120), np.uint8))
+    assert not read_mask(case, (120, 100)).any()
+    cv2.imwrite(str(path), square(1, 1, 9).astype(np.uint8) * 255)
+    with pytest.raises(
+        InputError, match=r"row 7 of m\.csv: the mask m\.png holds a lesion, but a\.png is labelled normal"
+    ):
+        read_mask(case, (120, 100))
+
+
+def test_grey_edges_of_a_mask_are_half_inside(tmp_path: Path) -> None:
+    """Blurred or saved as JPEG, a mask keeps its area; every value above 0 would make it larger."""
+    soft = cv2.GaussianBlur(square(30, 30, 40).astype(np.uint8) * 255, (0, 0), 3)
+    for name in ("m.png", "m.jpg"):
+        cv2.imwrite(str(tmp_path / name), soft)
+        found = read_mask(Case("set", "a.png", Path("a.png"), tmp_path / name, "benign", "g"), (120, 100))
+        assert found.sum() == pytest.approx(1600, rel=0.02)
+    assert (soft > 0).sum() > 2500
+
+
+def test_masks_may_number_their_lesions_or_hold_ones() -> None:
+    numbered = np.zeros((100, 120), np.uint8)
+    numbered[10:20, 10:20], numbered[40:50, 40:50], numbered[70:80, 70:80] = 1, 2, 3
+    assert lesion_pixels(numbered).sum() == 300
+    assert lesion_pixels(square(1, 1, 9)).sum() == 81
+    assert lesion_pixels(np.dstack([numbered * 85] * 3)).sum() == 200
+
+
+def test_a_second_lesion_can_be_missed() -> None:
+    truth = square(10, 20, 30) | square(60, 20, 25)
+    result = observe(CASE, (120, 100), truth, [finding(10, 20, 30, 0.9), finding(60, 20, 25, 0.1)], 0.25)
+    assert result.missed(0.25) == [1]
+    assert result.missed(0.05) == []

@@ -62,7 +62,7 @@ def test_groups_of_different_data_sets_with_the_same_name_stay_apart() -> None:
 
 
 def test_without_a_classifier_classification_is_null_with_the_reason() -> None:
-    result = metrics(four_patients())
+    result = metrics(four_patients(), None)
     assert result["classification"] is None
     assert result["classification_reason"] == "the model has no classifier"
 
@@ -86,7 +86,37 @@ def test_classification_is_measured_on_detected_lesions_only() -> None:
 def test_one_class_alone_is_null_with_the_reason() -> None:
     result: Any = metrics(sample(observation("a", hits={0.9: 0}, malignancy=0.9)))
     assert result["classification"] is None
-    assert "one class" in result["classification_reason"]
+    assert result["classification_reason"] == "all classified lesions (1) are benign"
+
+
+def test_without_a_detected_lesion_that_is_the_reason() -> None:
+    normals = sample(observation("a", lesions=0), observation("b", lesions=0, alarms=(0.9,), malignancy=0.8))
+    assert metrics(normals)["classification_reason"] == "no lesion was detected"
+    weak = sample(observation("a", hits={0.1: 0}, malignancy=0.9))
+    assert metrics(weak)["classification_reason"] == "no lesion was detected"
+
+
+def test_withheld_probabilities_are_counted() -> None:
+    judged = [
+        observation("a", hits={0.9: 0}, label="malignant", malignancy=0.9),
+        observation("b", hits={0.9: 0}, malignancy=0.1),
+    ]
+    withheld = [observation("c", hits={0.9: 0}), observation("d", hits={0.1: 0})]
+    found = metrics(sample(*judged, *withheld))["classification"]
+    assert (found["lesions"], found["withheld"]) == (2, 1)
+    assert (
+        metrics(sample(*withheld))["classification_reason"]
+        == "no detected lesion was classified; 1 withheld as not analysable"
+    )
+
+
+def test_dice_of_the_detected_is_of_pictures_on_which_a_lesion_is_hit() -> None:
+    """An outline that touches the lesion but is no hit is a miss here as everywhere."""
+    result = metrics(
+        sample(observation("a", hits={0.9: 0}, dice=0.8), observation("b", alarms=(0.9,), dice=0.3), threshold=0.25)
+    )["segmentation"]
+    assert result["dice_detected"]["value"] == pytest.approx(0.8)
+    assert result["dice_mean"]["value"] == pytest.approx(0.55)
 
 
 def test_strata_split_by_data_set_label_and_size_and_by_marks_only_where_marks_are_known() -> None:

@@ -48,7 +48,14 @@ def manifest(tmp_path: Path) -> Path:
             cv2.imwrite(str(tmp_path / "masks" / f"{name}.png"), mask)
         mask_name = f"masks/{name}.png" if lesion else ""
         rows.append(
-            {"dataset": dataset, "image": f"images/{name}.png", "mask": mask_name, "flags": flags, "split": split}
+            {
+                "dataset": dataset,
+                "image": f"images/{name}.png",
+                "mask": mask_name,
+                "label": "benign" if lesion else "normal",
+                "flags": flags,
+                "split": split,
+            }
         )
     return write_manifest(tmp_path, rows)
 
@@ -127,3 +134,21 @@ def test_a_missing_column_is_named(tmp_path: Path) -> None:
     path = write_manifest(tmp_path, [], [name for name in FIELDS if name != "split"])
     with pytest.raises(SystemExit, match="split"):
         prepare.prepare(path, tmp_path / "out")
+
+
+def test_a_black_mask_of_a_normal_picture_is_background_and_one_with_a_lesion_an_error(
+    manifest: Path, tmp_path: Path
+) -> None:
+    def relabelled(label: str, mask: str) -> Path:
+        row = {"dataset": "busi", "image": "images/b.png", "mask": mask, "label": label, "flags": "", "split": "train"}
+        return write_manifest(tmp_path, [row])
+
+    cv2.imwrite(str(tmp_path / "masks" / "black.png"), np.zeros((300, 400), np.uint8))
+    report = prepare.prepare(relabelled("normal", "masks/black.png"), tmp_path / "out")
+    assert report.images == {"train busi normal": 1}
+    with pytest.raises(SystemExit, match=r"labelled normal, but its mask masks/a\.png holds a lesion"):
+        prepare.prepare(relabelled("normal", "masks/a.png"), tmp_path / "out")
+    with pytest.raises(SystemExit, match="is benign but has no mask"):
+        prepare.prepare(relabelled("benign", ""), tmp_path / "out")
+    with pytest.raises(SystemExit, match="the label 'tumour'"):
+        prepare.prepare(relabelled("tumour", "masks/a.png"), tmp_path / "out")

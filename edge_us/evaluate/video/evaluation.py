@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_us.evaluate.bootstrap import RESAMPLES
+from edge_us.evaluate.manifest import check_present
 from edge_us.evaluate.observe import Progress
 from edge_us.evaluate.output import about_backend, about_bootstrap, about_model
 from edge_us.evaluate.summary import Bootstrap
@@ -96,6 +97,12 @@ def evaluate_video(
     from edge_us.runtime.engine import open_engine
 
     rows = read_sequences(manifest, split)
+    check_present(
+        (clip.where, what, path)
+        for clip in rows.clips
+        for what, path in (("clip", clip.clip), ("mask sequence", clip.masks))
+        if path is not None
+    )
     check_model(model, backend=backend, precision=precision)
     loaded = calibrated(load_model(model, precision), calibration)
     if threshold is not None:

@@ -10,8 +10,8 @@ from edge_us.page.html import both, document, interval, number, table
 
 _DEFINITIONS = (
     '<p class="quiet">False tracks: boxes as a run shows them, linked by UltraDet\'s rule (IoU > 0.5 within 5 frames), '
-    "of which no more than 90 % cover a lesion's centre. False marks: findings of one track number that lie on no lesion "
-    "(IoU 0.5) on half of their frames.</p>"
+    "of which no more than 90 % cover a lesion's centre. False marks: findings of one track number that lie on no "
+    "lesion (IoU 0.5) on half of their frames.</p>"
 )
 
 

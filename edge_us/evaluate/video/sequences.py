@@ -33,6 +33,8 @@ class Clip:
         None takes what the clip says.
     synthetic : bool
         Made, not recorded.
+    where : str
+        Row and name of the manifest, for messages.
     """
 
     dataset: str
@@ -43,6 +45,7 @@ class Clip:
     group: str
     fps: float | None
     synthetic: bool
+    where: str = "the manifest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,7 @@ def _clip(path: Path, number: int, row: dict[str, str]) -> Clip:
         group=row["group"],
         fps=_fps(row["fps"], where),
         synthetic=row["synthetic"].lower() == "yes",
+        where=where,
     )
 
 

@@ -176,6 +176,16 @@ def test_missing_columns_and_splits_are_named(tmp_path: Path) -> None:
         read_sequences(path, "val")
 
 
+def test_clips_that_are_not_there_are_found_before_anything_is_played(tmp_path: Path) -> None:
+    path = tmp_path / "sequences.csv"
+    (tmp_path / "there.mha").write_bytes(b"")
+    path.write_text(HEAD + "d,there.mha,absent.mha,benign,g,30,,no\nd,gone.mha,,normal,g,30,,no\n", encoding="utf-8")
+    with pytest.raises(
+        InputError, match=r"row 2 of sequences\.csv: there is no mask sequence .*absent.* \(1 more missing\)"
+    ):
+        evaluate_video(path)
+
+
 def test_a_folder_with_something_in_it_is_left_alone(shared_dir: Path, tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("kept")
     done = CliRunner().invoke(app, ["sweeps", str(shared_dir / "data" / "manifest.csv"), str(tmp_path)])
