@@ -103,3 +103,13 @@ def calibrated(model: Model, path: Path | None) -> Model:
             REMAKE_HINT,
         )
     return replace(model, threshold=found.threshold, score_temperature=found.score_temperature)
+
+
+def precision_note(path: Path | None, precision: str) -> str | None:
+    """What to say of a calibration that was fitted in another arithmetic than this; None if it was not."""
+    if path is None:
+        return None
+    fitted = read_score_calibration(path).precision
+    if fitted == precision:
+        return None
+    return f"{path.name} was fitted in {fitted}, this runs in {precision}: scores may differ slightly"

@@ -12,6 +12,10 @@ from edge_us.cli.calibrate_region import region_command
 from edge_us.cli.evaluate import check_outputs, show_progress
 from edge_us.inference.backend import BackendName, Precision
 
+NO_NORMALS = (
+    "no normal picture is among them: false alarms on normal tissue are not counted, and may be many at this threshold"
+)
+
 calibrate_app = typer.Typer(help="Fit a model's numbers to the place where it is used.", no_args_is_help=True)
 
 
@@ -67,4 +71,6 @@ def scores_command(
         f"there: sensitivity {found.sensitivity:.3f}, false positives per image "
         f"{found.false_positives_per_image:.3f}, {quiet} (on the cases that were fitted: optimistic)"
     )
+    if found.normals_quiet is None:
+        typer.echo(f"warning: {NO_NORMALS}", err=True)
     typer.echo(f"calibration  {out}")

@@ -38,6 +38,7 @@ def evaluate_command(
     html: Path | None = typer.Option(None, help="Write numbers, curves and worst cases here (one HTML file)."),
 ) -> None:
     """Measure a model on labelled stills or sequences, each number with its 95 % interval over patients."""
+    from edge_us.calibrate.score_calibration import precision_note
     from edge_us.evaluate import evaluate
     from edge_us.evaluate.video.evaluation import VideoEvaluation, evaluate_video
 
@@ -63,6 +64,8 @@ def evaluate_command(
         result.write_report(report)
     if html is not None:
         result.write_html(html)
+    if (note := precision_note(calibration, result.report["backend"]["precision"])) is not None:
+        typer.echo(f"warning: {note}", err=True)
     lines = video_summary(result.report) if isinstance(result, VideoEvaluation) else summary(result.report)
     for line in lines:
         typer.echo(line)

@@ -1,7 +1,8 @@
-"""What `edge-us models build` writes into the ONNX files that it makes, so that they run like their source.
+"""What an ONNX file brings with it, so that it runs alone as it does under its name in the manifest.
 
-A file made from another is the same model: same threshold, same grey input, same classifier, same rights. All of it
-stands in the file's metadata, because files are copied alone.
+`edge-us models build` writes it into the files that it makes: one made from another is the same model, with the same
+threshold, grey input, classifier and rights. `models/recipes/export.py` writes it where it is told a threshold. All of
+it stands in the file's metadata, because files are copied alone.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ PREFIX = "edge_us."
 QUANTIZED_OPERATOR = b"QuantizeLinear"
 """An ONNX file names its operators in clear. ``DequantizeLinear`` alone (quantised weights, float arithmetic) does not
 hold this text: its q is small."""
-REBUILD_HINT = "Make the file anew with `edge-us models build`."
+REBUILD_HINT = "Make the file anew with `edge-us models build`, or with the recipe that exports it."
 
 
 @dataclass(frozen=True, slots=True)
 class Inherited:
-    """What a built file keeps of the model that it was made from; fields as in `model.Model`."""
+    """What a file keeps of the model that it is, or was made from; fields as in `model.Model`."""
 
     is_grey: bool
     threshold: float
@@ -31,23 +32,22 @@ class Inherited:
     data_rights: str
     classifier: str | None
 
-    def as_metadata(self, precision: Precision, source_sha256: str) -> dict[str, str]:
+    def as_metadata(self, precision: Precision, source_sha256: str | None = None) -> dict[str, str]:
         """Key and value pairs for the ONNX file.
 
         Parameters
         ----------
         precision : Precision
             That lies in the file.
-        source_sha256 : str
-            Of the file that it was made from.
+        source_sha256 : str, optional
+            Of the ONNX file that it was made from, if it was.
         """
-        entries = {"precision": precision.value, "source_sha256": source_sha256}
-        entries |= {key: str(value) for key, value in asdict(self).items() if value is not None}
-        return {f"{PREFIX}{key}": value for key, value in entries.items()}
+        entries = {"precision": precision.value, "source_sha256": source_sha256, **asdict(self)}
+        return {f"{PREFIX}{key}": str(value) for key, value in entries.items() if value is not None}
 
 
 def inherited(path: Path, metadata: Mapping[str, str]) -> Inherited | None:
-    """What stands in a built file's metadata; None for a file that `edge-us models build` did not make.
+    """What stands in a file's metadata; None where there is nothing of ours.
 
     Raises
     ------

@@ -86,7 +86,8 @@ def load_model(name_or_path: str, precision: Precision = Precision.AUTO) -> Mode
     name_or_path : str
         Name of a shipped model (``default`` for the manifest's default), or the path of an ONNX file. A shipped model
         must have the sha256 of the manifest; the hash of a user's file is recorded as it is. A file that
-        `edge-us models build` made from another keeps its threshold, classifier and rights.
+        `edge-us models build` made from another keeps its threshold, classifier and rights; one that the recipes
+        exported with a threshold brings them, too.
     precision : Precision
         INT8 takes a shipped model's quantised file, where it has one.
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any
 
+from edge_us.calibrate.score_calibration import precision_note
 from edge_us.capture.source import SourceKind
 from edge_us.capture.uri import without_credentials
 from edge_us.config import Mode, RunConfig
@@ -102,6 +103,9 @@ class Run:
             probe.result()
             info = networks.engine.info
             self.status.runs_on(networks.engine.model.name, info.name, info.precision)
+            if (note := precision_note(config.calibration, info.precision)) is not None:
+                self._notes.append(note)
+                self.status.warns(note)
             source = stack.enter_context(
                 open_source(
                     config.source,

@@ -132,6 +132,39 @@ def write_calibration(path: Path, **changes: object) -> Path:
     return path
 
 
+def test_a_calibration_in_another_arithmetic_is_said(phantom_manifest: Path, tmp_path: Path) -> None:
+    fp32, bf16 = (write_calibration(tmp_path / f"{name}.json", precision=name) for name in ("fp32", "bf16"))
+    report = tmp_path / "report.json"
+    told = "bf16.json was fitted in bf16, this runs in fp32: scores may differ slightly"
+    for path, said in ((fp32, []), (bf16, [told])):
+        options = ["--precision", "fp32", "--calibration", str(path)]
+        done = CliRunner().invoke(app, ["run", "phantom:?frames=3", *options, "--report", str(report)])
+        assert done.exception is None, done.output
+        assert json.loads(report.read_text())["warnings"] == said
+        done = CliRunner().invoke(app, ["evaluate", str(phantom_manifest), *options])
+        assert done.exception is None, done.output
+        assert (told in done.stderr) == bool(said)
+
+
+@pytest.fixture
+def phantom_manifest(tmp_path: Path) -> Path:
+    write_case(tmp_path, "a", lesion=True)
+    return write_manifest(tmp_path, ["own,images/a.png,masks/a.png,benign,,p1,,"])
+
+
+@pytest.mark.parametrize("normals", [0, 1])
+def test_a_calibration_without_normal_pictures_warns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, normals: int
+) -> None:
+    content = json.loads(write_calibration(tmp_path / "c.json", normals_quiet=0.9 if normals else None).read_text())
+    monkeypatch.setattr(
+        "edge_us.calibrate.fit_scores.fit_scores", lambda *_, **__: ScoreCalibration.model_validate(content)
+    )
+    done = CliRunner().invoke(app, ["calibrate", "scores", "m.csv", "--out", str(tmp_path / "out.json")])
+    assert done.exception is None, done.output
+    assert ("no normal picture is among them" in done.stderr) == (not normals)
+
+
 def test_a_calibration_changes_threshold_and_temperature_of_its_own_model(tmp_path: Path) -> None:
     model = calibrated(load_model("default"), write_calibration(tmp_path / "c.json"))
     assert (model.threshold, model.score_temperature) == (0.4, 1.5)

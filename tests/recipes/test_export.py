@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+
+from edge_us.inference.model import load_model
+from tests.conftest import REPOSITORY
 
 from .recipes import export
 
@@ -30,6 +34,49 @@ def test_the_mean_of_checkpoints_has_the_mean_weights(tmp_path: Path) -> None:
     key = "model.0.conv.weight"
     assert not np.allclose(first[key], second[key])
     assert np.allclose(mean[key], (first[key] + second[key]) / 2, atol=1e-3)  # checkpoints are stored in float16
+
+
+def options(**given: object) -> argparse.Namespace:
+    nothing = {"threshold": None, "mask_threshold": None, "classifier": None, "data_rights": None}
+    return argparse.Namespace(**{**nothing, **given})
+
+
+def test_a_file_brings_its_operating_point_and_classifier(tmp_path: Path) -> None:
+    """Whatever was measured under a name can be measured again from a file that lies anywhere."""
+    onnx: Any = pytest.importorskip("onnx")
+    graph = onnx.load(REPOSITORY / "models" / "lesion-fast.onnx")
+    export.set_metadata(graph, None)
+    onnx.save(graph, tmp_path / "bare.onnx")
+    bare = load_model(str(tmp_path / "bare.onnx"))
+    assert (bare.threshold, bare.mask_threshold, bare.classifier, bare.is_grey) == (0.25, 0.5, None, False)
+    told = options(threshold=0.31, mask_threshold=0.42, classifier="lesion-malignancy", data_rights="research use")
+    export.set_metadata(graph, export.brought(told))
+    onnx.save(graph, tmp_path / "told.onnx")
+    model = load_model(str(tmp_path / "told.onnx"))
+    assert (model.threshold, model.mask_threshold, model.classifier) == (0.31, 0.42, "lesion-malignancy")
+    assert (model.is_grey, model.licence, model.data_rights) == (True, "AGPL-3.0", "research use")
+    assert model.classes == bare.classes
+
+
+def test_what_a_file_cannot_bring_is_refused() -> None:
+    assert export.brought(options()) is None
+    for given, said in (
+        ({"classifier": "lesion-malignancy"}, "need --threshold"),
+        ({"threshold": 1.0}, "--threshold 1 is not between"),
+        ({"threshold": 0.2, "mask_threshold": 0.0}, "--mask-threshold 0 is not between"),
+        ({"threshold": 0.2, "classifier": "absent"}, "there is no classifier 'absent'"),
+    ):
+        with pytest.raises(SystemExit, match=said):
+            export.brought(options(**given))
+
+
+def test_an_exported_file_brings_what_it_was_told(tmp_path: Path) -> None:
+    path = checkpoint(tmp_path / "a.pt", 1)
+    for mirror in (False, True):
+        told = export.brought(options(threshold=0.31))
+        export.export([path], tmp_path / "told.onnx", (64, 96), mirror=mirror, brings=told)
+        model = load_model(str(tmp_path / "told.onnx"))
+        assert (model.threshold, model.is_grey, model.input_size) == (0.31, True, (96, 64))
 
 
 def test_checkpoints_of_two_architectures_have_no_mean(tmp_path: Path) -> None:
