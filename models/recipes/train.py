@@ -5,9 +5,10 @@ Usage::
     python models/recipes/train.py --data runs/data/all/data.yaml --start START.safetensors --out runs/fast
     python models/recipes/train.py ... --imgsz 640 --epochs 60 --batch 32 --device 0
 
-Started again with the same options after a kill it goes on from its last epoch, with the same random draws; after the
-end it does nothing. ``weights/best.pt`` is the moving average that did best on the `val` split, ``weights/last.pt``
-the last one, ``results.csv`` one line per epoch.
+Started again with the same options after a kill it goes on from its last epoch, on a CPU with the same draws and
+weights as if nothing had happened (`UltrasoundTrainer` says where not quite); after the end it does nothing.
+``weights/best.pt`` is the moving average that did best on the `val` split, ``weights/last.pt`` the last one,
+``results.csv`` one line per epoch.
 
 Whatever is trained from Ultralytics' weights is under their licence, AGPL-3.0.
 """

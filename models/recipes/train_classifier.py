@@ -35,6 +35,8 @@ from torch import nn
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from edge_us.classify.crop import crop
 
+NEWER_OPTIONS = {"head_only": False}
+"""What a run did whose recipe was written before there was such an option."""
 BACKBONE_LAYERS = 11
 """Of YOLO11: everything before the neck; 1/32 of the input's size."""
 
@@ -101,17 +103,7 @@ def train(options: argparse.Namespace) -> None:
     """Train, or go on, until all epochs are done."""
     torch.set_num_threads(options.threads)
     exclude = frozenset(options.exclude_dataset)
-    recipe = {
-        "start_sha256": hashlib.sha256(options.start.read_bytes()).hexdigest(),
-        "manifest_sha256": hashlib.sha256(options.manifest.read_bytes()).hexdigest(),
-        "excluded": sorted(exclude),
-        **{key: getattr(options, key) for key in ("epochs", "imgsz", "batch", "seed", "lr", "head_only")},
-    }
-    options.out.mkdir(parents=True, exist_ok=True)
-    note = options.out / "recipe.json"
-    if note.exists() and json.loads(note.read_text()) != recipe:
-        raise SystemExit(f"error: {options.out} holds a run with other options; choose another --out")
-    note.write_text(json.dumps(recipe, indent=1) + "\n")
+    _note_recipe(options, exclude)
     samples = read_samples(options.manifest, "train", exclude=exclude)
     held_out = read_samples(options.manifest, "val", exclude=exclude)
     truth = np.array([each.is_malignant for each in held_out])
@@ -183,6 +175,23 @@ def train(options: argparse.Namespace) -> None:
             csv.writer(file).writerow(row)
         print("epoch {}: loss {}, val AUC {}, {} s".format(*row), flush=True)
     _report(options, network, samples, exclude)
+
+
+def _note_recipe(options: argparse.Namespace, exclude: frozenset[str]) -> None:
+    """Write down what makes this run what it is; one that is resumed must have the same."""
+    recipe = {
+        "start_sha256": hashlib.sha256(options.start.read_bytes()).hexdigest(),
+        "manifest_sha256": hashlib.sha256(options.manifest.read_bytes()).hexdigest(),
+        "excluded": sorted(exclude),
+        **{key: getattr(options, key) for key in ("epochs", "imgsz", "batch", "seed", "lr", "head_only")},
+    }
+    options.out.mkdir(parents=True, exist_ok=True)
+    note = options.out / "recipe.json"
+    if note.exists():
+        before = NEWER_OPTIONS | json.loads(note.read_text())
+        if changed := sorted(key for key in recipe if before.get(key) != recipe[key]):
+            raise SystemExit(f"error: {options.out} holds a run with other {', '.join(changed)}; choose another --out")
+    note.write_text(json.dumps(recipe, indent=1) + "\n")
 
 
 def _report(
