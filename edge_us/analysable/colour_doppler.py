@@ -3,7 +3,7 @@
 Looks at the chroma planes as they come, at half the picture's size. A colour map that tints all of B-mode gives every
 grey level one chroma, so the usual chroma of a pixel's grey level is taken off first. What is left must be a spot of
 at least 3x3 chroma samples (callipers and letters are thinner) and be surrounded by speckle (buttons, logos and the
-colour bar are surrounded by flat grey or black). Single specks of flow are therefore missed: 6 of 43 real pictures.
+colour bar are surrounded by flat grey or black). Single specks of flow are therefore missed: 7 of 36 real pictures.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ WORK_SIDE_PX = 480
 """Longest side of the chroma planes that are looked at."""
 EXCESS = 22
 """Full-range chroma above the picture's tint that is colour: the violet body marks of real carts stay below 20, the
-palest flow of 43 real Doppler pictures reaches 40."""
+palest flow of real Doppler pictures reaches 40."""
 YELLOW = 0.9
 """Flow is red or blue: red whose lack of blue is larger than this times its excess is yellow or green, and blue with
 as large a lack of red is cyan. These are the usual colours of callipers, text and boxes."""

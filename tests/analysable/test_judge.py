@@ -216,7 +216,10 @@ def test_a_run_names_the_state_draws_outlines_and_concludes_nothing(
 
 @pytest.mark.slow
 def test_the_flagged_real_images(shared_dir: Path) -> None:
-    """43 pictures are flagged as Doppler; the seven that carry none but a speck are missed, see `colour_doppler`."""
+    """Of 36 pictures flagged as Doppler 29 are seen; those with none but a speck are missed, see `colour_doppler`.
+
+    Of 6 combined views 3 are.
+    """
     data = shared_dir / "data"
     with (data / "manifest.csv").open(encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["dataset"] != "busbra"]

@@ -122,6 +122,7 @@ def test_the_evaluation_says_synthetic_and_fits_its_schema(sweeps: Path, tmp_pat
     done = CliRunner().invoke(app, command)
     assert done.exception is None, done.output
     assert SYNTHETIC in done.output
+    assert "UltraDet false tracks at recall 0.9" in done.output
     found = json.loads(report.read_text(encoding="utf-8"))
     jsonschema.validate(found, json.loads(schema_path("video-evaluation-2").read_text(encoding="utf-8")))
     assert found["note"] == SYNTHETIC
