@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edge_us.errors import UsageError
-from edge_us.inference.backend import BackendName, Precision
+from edge_us.inference.backend import BackendName
 
 if TYPE_CHECKING:
     from edge_us.config import RunConfig
@@ -17,7 +17,7 @@ TAKES_ENGINES = (BackendName.AUTO, BackendName.TENSORRT)
 
 
 def build_missing(config: RunConfig, *, api: Api | None = None, target: Target | None = None) -> None:
-    """Build the engines of detector and classifier, as far as they are missing or do not fit, and tell how far it is.
+    """Build the engines of all networks of a run, as far as they are missing or do not fit, and tell how far it is.
 
     Parameters
     ----------
@@ -32,8 +32,7 @@ def build_missing(config: RunConfig, *, api: Api | None = None, target: Target |
     EdgeUsError
         This machine cannot build them, or the networks cannot be had.
     """
-    from edge_us.classify.choose import choose_classifier
-    from edge_us.inference.model import load_model
+    from edge_us.runtime.wanted import wanted_networks
     from edge_us.tensorrt.prebuild import prebuild
     from edge_us.tensorrt.told import telling, told
 
@@ -41,11 +40,8 @@ def build_missing(config: RunConfig, *, api: Api | None = None, target: Target |
         raise UsageError(
             f"--build makes TensorRT engines, and --backend {config.backend.value} takes none", "Leave out one of both."
         )
-    model = load_model(config.model, config.precision)
-    classifier = choose_classifier(config.classifier, model)
-    # As for other backends: int8 belongs to the detector's file.
-    own = Precision.AUTO if config.precision is Precision.INT8 else config.precision
-    for network, precision in ((model, config.precision), (classifier, own)):
-        if network is not None:
+    for network, precision in wanted_networks(config).with_precisions:
+        try:
             prebuild(network, precision, api=api, target=target, progress=telling(network.name))
+        finally:
             told()

@@ -102,6 +102,8 @@ class Run:
             probe.result()
             info = networks.engine.info
             self.status.runs_on(networks.engine.model.name, info.name, info.precision)
+            for text in networks.warnings:
+                self.status.warns(text, about="networks")
             source = stack.enter_context(
                 open_source(
                     config.source,
@@ -161,7 +163,7 @@ class Run:
             plugins=engine.plugins,
             described=self.config.measure,
             exam=networks.exam,
-            backend=engine.info,
+            backends=engine.infos,
             region=way.analyser.region_note,
             scale=way.scale,
             ledger=self._ledger,

@@ -18,6 +18,7 @@ from edge_us.inference.gpu import Gpu
 from edge_us.inference.model import load_model
 from edge_us.inference.registry import list_classifiers, list_models
 from edge_us.runtime import prebuilding
+from edge_us.runtime.failure import Failure
 from edge_us.runtime.networks import Networks
 from edge_us.tensorrt.api import Api
 from edge_us.tensorrt.cache import record_path
@@ -161,7 +162,7 @@ def test_engines_are_built_once_before_a_run_and_never_when_networks_are_renewed
     made = Networks(config, None, 0)
     try:
         assert built == [True] * asked
-        made.renew("a fault", hanging=False, attempt=1)
+        made.renew(Failure("a fault"), attempt=1)
         assert built == [True] * asked
     finally:
         made.close()
