@@ -42,8 +42,8 @@ STICKY = {
     "INVALID_PC": 718,
     "LAUNCH_FAILED": 719,
 }
-"""Errors, with their numbers, of which cuda.h says that any further CUDA work of the process returns the same error. They
-spoil the primary context, which TensorRT and ONNX Runtime work on as well and never let go of."""
+"""Errors, with their numbers, of which cuda.h says that any further CUDA work of the process returns the same error.
+They spoil the primary context, which TensorRT and ONNX Runtime work on as well and never let go of."""
 STICKY_HINT = (
     "Nothing on the GPU works in this process any more: start edge-us again (systemctl restart edge-us), or let "
     "--fallback cpu go on without the GPU. Look for Xid messages with `sudo dmesg | grep -i xid`."

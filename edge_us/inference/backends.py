@@ -145,8 +145,8 @@ def open_backend(
     """Compile ``model`` on the chosen backend.
 
     With ``auto``, the GPU is taken only where nothing is missing and the engine was built (where not, the backend's
-    ``info.unused_gpu`` says why), and a graph that OpenVINO cannot compile goes to ONNX Runtime; asked for by name it is a
-    `ModelError`.
+    ``info.unused_gpu`` says why), and a graph that OpenVINO cannot compile goes to ONNX Runtime; asked for by name it
+    is a `ModelError`.
     """
     machine = probe_machine(name)
     choice = choose_backend(machine, name, precision, model.stored, lambda: unready_engine(model, precision))

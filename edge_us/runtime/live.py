@@ -75,3 +75,5 @@ def live(way: Way) -> Shown:
     finally:
         if not worker.close():
             way.networks.close(hanging=True)
+        if worker.failure and not worker.is_off:
+            way.networks.warnings.append(f"the AI was off at the end: {worker.failure}")

@@ -10,13 +10,14 @@ from edge_us.inference.backend import BackendName
 if TYPE_CHECKING:
     from edge_us.config import RunConfig
     from edge_us.tensorrt.api import Api
+    from edge_us.tensorrt.prebuild import Prebuilt
     from edge_us.tensorrt.target import Target
 
 TAKES_ENGINES = (BackendName.AUTO, BackendName.TENSORRT)
 """Backends that a built engine is of use to."""
 
 
-def build_missing(config: RunConfig, *, api: Api | None = None, target: Target | None = None) -> None:
+def build_missing(config: RunConfig, *, api: Api | None = None, target: Target | None = None) -> tuple[Prebuilt, ...]:
     """Build the engines of all networks of a run, as far as they are missing or do not fit, and tell how far it is.
 
     Parameters
@@ -40,8 +41,10 @@ def build_missing(config: RunConfig, *, api: Api | None = None, target: Target |
         raise UsageError(
             f"--build makes TensorRT engines, and --backend {config.backend.value} takes none", "Leave out one of both."
         )
+    made = []
     for network, precision in wanted_networks(config).with_precisions:
         try:
-            prebuild(network, precision, api=api, target=target, progress=telling(network.name))
+            made.append(prebuild(network, precision, api=api, target=target, progress=telling(network.name)))
         finally:
             told()
+    return tuple(made)

@@ -76,6 +76,8 @@ class InferenceWorker:
         self._next: Callable[[], Analyser] | None = None
         self.restarts: dict[str, int] = {}
         """How often the networks were built anew, by cause."""
+        self.is_off = False
+        """Whether nothing is built anew any more."""
         self._thread = self._start(analyser, Failure(""))
 
     def offer(self, frame: Frame) -> None:
@@ -108,6 +110,12 @@ class InferenceWorker:
             elif self._builds_ns is not None and now_ns - self._builds_ns > self._build_ns:
                 self._leave_hanging(f"building the networks anew hangs for more than {self._build_ns / 1e9:g} s")
             return self._newest, self._failure
+
+    @property
+    def failure(self) -> str:
+        """Why there are no results at the moment; empty where there are."""
+        with self._changed:
+            return self._failure
 
     def close(self) -> bool:
         """Stop after the frame in hand; whether no thread is left in the networks."""
@@ -227,5 +235,5 @@ class InferenceWorker:
 
     def _stay_off(self, failure: Failure, until: str) -> None:
         with self._changed:
-            self._failure = f"{failure.message}; {until}"
+            self._failure, self.is_off = f"{failure.message}; {until}", True
         self._on_off(f"the AI is {until}: {failure}")

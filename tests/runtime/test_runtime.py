@@ -261,9 +261,7 @@ def test_what_can_never_work_again_in_this_process_is_not_tried_again() -> None:
     assert failure == "the GPU failed: LAUNCH_FAILED; off until edge-us is started again"
     assert [each.lasts for each in asked] == [True], "asked once, for a fallback"
     assert worker.restarts == {}
-    assert told == [
-        "the AI is off until edge-us is started again: the GPU failed: LAUNCH_FAILED. Start edge-us again."
-    ]
+    assert told == ["the AI is off until edge-us is started again: the GPU failed: LAUNCH_FAILED. Start edge-us again."]
 
 
 def test_building_networks_that_hangs_is_given_up_and_counts_as_a_restart() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,12 +15,13 @@ from edge_us.config import load_config
 from edge_us.cuda.probe import DriverInfo, GpuInfo
 from edge_us.errors import ExitCode, MissingDependencyError, ModelError, UsageError
 from edge_us.finding import Unknown
+from edge_us.inference.backend import BackendInfo, BackendName, Network, Precision
 from edge_us.inference.gpu import Gpu
 from edge_us.inference.model import load_model
 from edge_us.inference.registry import list_classifiers, list_models
 from edge_us.runtime import prebuilding
 from edge_us.runtime.failure import Failure
-from edge_us.runtime.networks import Networks
+from edge_us.runtime.networks import Networks, open_engine_for
 from edge_us.tensorrt.api import Api
 from edge_us.tensorrt.cache import record_path
 from edge_us.tensorrt.overview import overview
@@ -125,6 +127,51 @@ def test_run_with_build_makes_the_engines_of_detector_and_classifier(
     names = sorted(path.name for path in machine.glob("*.engine"))
     assert names == ["lesion-fast-fp16.engine", "lesion-malignancy-fp16.engine"]
     assert "lesion-fast: Building engine, 0 %" in capsys.readouterr().err
+
+
+AXILLA = {"exam": "axilla", "node_classifier": "node-phantom"}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, AXILLA, {**AXILLA, "classifier": "lesion-malignancy"}, {"precision": "fp16"}, {"precision": "int8"}],
+    ids=str,
+)
+def test_engines_are_built_for_the_very_networks_and_precisions_that_a_run_opens(
+    options: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built: list[tuple[str, Precision]] = []
+    opened: list[tuple[str, Precision]] = []
+
+    def build(network: Network, precision: Precision, **_: Any) -> None:
+        built.append((network.sha256, precision))
+
+    def open_(network: Network, _backend: BackendName, precision: Precision, *_: Any) -> Any:
+        opened.append((network.sha256, precision))
+        return SimpleNamespace(info=BackendInfo("played", precision.value, "nothing"), lanes=[None], close=print)
+
+    monkeypatch.setattr("edge_us.tensorrt.prebuild.prebuild", build)
+    monkeypatch.setattr("edge_us.inference.backends.open_backend", open_)
+    monkeypatch.setattr("edge_us.runtime.engine.warm_up", lambda *_: None)
+    config = load_config({"source": "phantom:", **options}, environment={})
+    prebuilding.build_missing(config)
+    open_engine_for(config).close()
+    assert built == opened
+    model = load_model("axilla" if "exam" in options else "default", config.precision)
+    names = {model.classifier, options.get("classifier"), options.get("node_classifier")}
+    assert {sha256 for sha256, _ in built} == {
+        model.sha256, *(entry.sha256 for entry in list_classifiers() if entry.name in names)
+    }  # fmt: skip
+
+
+def test_run_with_build_only_makes_the_engines_of_its_options_and_shows_nothing(machine: Path) -> None:
+    words = ("run", "phantom:?frames=5", "--build-only", "--classifier", "off", "--min-score", "0.5")
+    done = edge_us(*words)
+    assert done.exit_code == ExitCode.OK, done.output
+    assert [path.name for path in machine.glob("*.engine")] == ["lesion-fast-fp16.engine"]
+    assert "lesion-fast fp16: " in done.output
+    assert "frames shown" not in done.output
+    assert "already there" in edge_us(*words).output
 
 
 def test_without_build_a_run_builds_nothing_and_names_the_command(
