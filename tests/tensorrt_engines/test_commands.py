@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,7 +27,7 @@ from edge_us.tensorrt.api import Api
 from edge_us.tensorrt.cache import record_path
 from edge_us.tensorrt.overview import overview
 from edge_us.tensorrt.prebuild import prebuild
-from edge_us.tensorrt.target import no_gpu
+from edge_us.tensorrt.target import no_gpu, target_here
 from edge_us.tensorrt.told import telling
 from tests.tensorrt_engines.fake import ORIN, fitting
 from tests.tensorrt_engines.rtx import rtx_api
@@ -191,6 +192,34 @@ def test_without_build_a_run_builds_nothing_and_names_the_command(
     assert "--build" in caught.value.hint
     assert fake.told == []
     assert list(tmp_path.iterdir()) == []
+
+
+def test_where_auto_takes_the_cpu_although_there_is_a_gpu_the_run_warns_once_and_names_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = fitting(load_model("lesion-fast"))
+    orin = DriverInfo("12.6", "36.4.3", (GpuInfo("Orin", (8, 7), 8 << 30, True),))
+    monkeypatch.setenv("EDGE_US_ENGINES", str(tmp_path / "engines"))
+    monkeypatch.setattr("edge_us.inference.backends.probe_gpu", lambda _name: Gpu(orin, "cuda-bindings", True))
+    monkeypatch.setattr("edge_us.tensorrt.target.probe_driver", lambda: orin)
+    monkeypatch.setattr("edge_us.tensorrt.api.load_api", fake.api)
+    report = tmp_path / "report.json"
+    words = ("run", "phantom:?frames=5", "--classifier", "off", "--log", "json", "--report", str(report))
+    done = edge_us(*words)
+    assert done.exit_code == ExitCode.OK, done.output
+    (warning,) = json.loads(report.read_text())["warnings"]
+    assert warning.startswith("the GPU is not used: the engine of lesion-fast in fp16 was not built for this machine")
+    assert warning.endswith("edge-us models prebuild lesion-fast --precision fp16")
+    assert done.stderr.count(f"warning: {warning}") == 1
+    logged = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
+    assert [line["reason"] for line in logged if line["event"] == "networks warning"] == [warning]
+    prebuild(load_model("lesion-fast"), folder=tmp_path / "engines", api=fake.api(), target=target_here())
+    monkeypatch.setattr("edge_us.tensorrt.target.probe_driver", lambda: replace(orin, release="36.5.0"))
+    fake.told.clear()
+    edge_us(*words)
+    (warning,) = json.loads(report.read_text())["warnings"]
+    assert "driver is 36.5.0 here, the engine was built for 36.4.3" in warning, "one that no longer fits is said too"
+    assert fake.told == [], "nothing was built or loaded"
 
 
 def test_run_with_build_refuses_a_backend_that_takes_no_engine() -> None:
