@@ -74,6 +74,10 @@ class PipelineError(EdgeUsError):
     exit_code = ExitCode.RUNTIME
 
 
+class GpuLostError(PipelineError):
+    """Nothing on the GPU works in this process any more, whatever is built anew."""
+
+
 class MissingDependencyError(EdgeUsError):
     """A library or system package that is not installed."""
 

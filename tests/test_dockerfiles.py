@@ -11,7 +11,6 @@ import pytest
 
 from edge_us.capture.gst import APT_PACKAGES
 from edge_us.cuda.probe import DriverInfo, probe_driver
-from edge_us.inference.registry import list_models
 from tests.conftest import REPOSITORY
 
 
@@ -71,7 +70,8 @@ def start(
     """Run the container's start with an edge-us that writes down its words; returns exit code and calls."""
     calls = folder / "calls"
     calls.write_text("")
-    edge_us = f'echo "$*" >> {calls}\n[ "$1 $2" != "models prebuild" ] || exit {prebuild}\nexit 5'
+    builds = '[ "$1 $2" = "models prebuild" ] || [ "$2" = "--build-only" ]'
+    edge_us = f'echo "$*" >> {calls}\nif {builds}; then exit {prebuild}; fi\nexit 5'
     for name, body in {"edge-us": edge_us, "python3": f"exit {int(not has_gpu)}"}.items():
         (folder / name).write_text(f"#!/bin/sh\n{body}\n")
         (folder / name).chmod(0o755)
@@ -81,10 +81,10 @@ def start(
     return done.returncode, calls.read_text().splitlines()
 
 
-def test_on_a_gpu_a_container_builds_the_engines_of_the_default_networks_before_a_run(tmp_path: Path) -> None:
-    (default,) = [entry for entry in list_models() if entry.is_default]
-    first = f"models prebuild {default.name} {default.classifier}"
-    assert start(tmp_path, "run", "a clip.mp4") == (5, [first, "run a clip.mp4"])
+def test_on_a_gpu_a_container_builds_the_engines_that_its_words_ask_for_before_a_run(tmp_path: Path) -> None:
+    words = ("a clip.mp4", "--exam", "axilla")
+    line = " ".join(words)
+    assert start(tmp_path, "run", *words) == (5, [f"run --build-only {line}", f"run {line}"])
 
 
 def test_where_no_engine_can_be_built_a_container_runs_without(tmp_path: Path) -> None:

@@ -10,7 +10,9 @@ from edge_us.inference.backend import Precision
 from edge_us.tensorrt.key import EngineOptions
 
 if TYPE_CHECKING:
+    from edge_us.config import RunConfig
     from edge_us.inference.backend import Network
+    from edge_us.tensorrt.prebuild import Prebuilt
 
 
 def _help(field: str) -> str:
@@ -44,6 +46,14 @@ def prebuild_command(
         typer.echo(prebuild_one(name, precision, options))
 
 
+def prebuild_for(config: RunConfig) -> None:
+    """Build the engines of a run's networks with progress, as far as they are missing, and say what became of each."""
+    from edge_us.runtime.prebuilding import build_missing
+
+    for made in build_missing(config):
+        typer.echo(told_of(made))
+
+
 def check_machine() -> None:
     """Raise `MissingDependencyError` where no engine can be built, before minutes are spent on anything else."""
     from edge_us.tensorrt.api import load_api
@@ -63,11 +73,16 @@ def prebuild_one(name: str, precision: Precision, options: EngineOptions | None)
         made = prebuild(network, precision, options, progress=telling(network.name))
     finally:
         told()
-    how = f"built in {made.record.build_seconds:.0f} s" if made.is_new else "already there"
+    return told_of(made)
+
+
+def told_of(made: Prebuilt) -> str:
+    """A line that says what became of an engine."""
     record = made.record
+    how = f"built in {record.build_seconds:.0f} s" if made.is_new else "already there"
     doubt = "" if record.precision_unknown is None else f"; not read back: {record.precision_unknown}"
     size = f"{made.path.stat().st_size / 1e6:.1f} MB"
-    return f"{network.name} {record.key.precision.value}: {made.path}, {size}, {how}{doubt}"
+    return f"{record.model} {record.key.precision.value}: {made.path}, {size}, {how}{doubt}"
 
 
 def find_network(name: str, precision: Precision) -> Network:

@@ -42,6 +42,9 @@ def run_command(
     precision: Precision | None = typer.Option(None, help=_help("precision")),
     fallback: Fallback | None = typer.Option(None, help=_help("fallback")),
     build: bool | None = typer.Option(None, "--build", help=_help("build")),
+    build_only: bool = typer.Option(
+        False, "--build-only", help="Build the engines that a run with these options needs, as --build does, and stop."
+    ),
     threads: int | None = typer.Option(None, help=_help("threads")),
     mode: Mode | None = typer.Option(None, help=_help("mode")),
     loop: bool | None = typer.Option(None, "--loop", help=_help("loop")),
@@ -120,6 +123,11 @@ def run_command(
     from edge_us.runtime.several import configs_of
 
     merged = load_config(options, config)
+    if build_only:
+        from edge_us.cli.models_prebuild import prebuild_for
+
+        prebuild_for(merged)
+        return
     configs = configs_of(merged, source or [merged.source])
     if len(configs) == 1:
         execute(configs[0])

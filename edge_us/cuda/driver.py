@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_us.cuda.probe import probe_driver
-from edge_us.errors import MissingDependencyError, PipelineError
+from edge_us.errors import GpuLostError, MissingDependencyError, PipelineError
 from edge_us.finding import Unknown
 
 Handle = Any
@@ -31,6 +31,23 @@ _HINTS = {
     "UNSUPPORTED_PTX_VERSION": "Update the driver: CUDA 12.6 or later is needed.",
 }
 _LOST_HINT = "Look for Xid messages with `sudo dmesg | grep -i xid`; --fallback cpu goes on without the GPU."
+STICKY = {
+    "ILLEGAL_ADDRESS": 700,
+    "LAUNCH_TIMEOUT": 702,
+    "ASSERT": 710,
+    "HARDWARE_STACK_ERROR": 714,
+    "ILLEGAL_INSTRUCTION": 715,
+    "MISALIGNED_ADDRESS": 716,
+    "INVALID_ADDRESS_SPACE": 717,
+    "INVALID_PC": 718,
+    "LAUNCH_FAILED": 719,
+}
+"""Errors, with their numbers, of which cuda.h says that any further CUDA work of the process returns the same error.
+They spoil the primary context, which TensorRT and ONNX Runtime work on as well and never let go of."""
+STICKY_HINT = (
+    "Nothing on the GPU works in this process any more: start edge-us again (systemctl restart edge-us), or let "
+    "--fallback cpu go on without the GPU. Look for Xid messages with `sudo dmesg | grep -i xid`."
+)
 
 
 class Provider(str, Enum):
@@ -189,7 +206,7 @@ class Driver(ABC):
 
 
 def cuda_error(call: str, name: str) -> PipelineError:
-    """The error for a call of the driver that failed.
+    """The error for a call of the driver that failed; a `GpuLostError` where it is one of `STICKY`.
 
     Parameters
     ----------
@@ -199,7 +216,10 @@ def cuda_error(call: str, name: str) -> PipelineError:
         Such as ``CUDA_ERROR_OUT_OF_MEMORY``.
     """
     short = name.removeprefix("CUDA_ERROR_")
-    return PipelineError(f"the GPU failed: {call} says {short}", _HINTS.get(short, _LOST_HINT))
+    message = f"the GPU failed: {call} says {short}"
+    if short in STICKY:
+        return GpuLostError(message, STICKY_HINT)
+    return PipelineError(message, _HINTS.get(short, _LOST_HINT))
 
 
 def open_driver(provider: Provider = Provider.AUTO) -> Driver:

@@ -20,6 +20,18 @@ _DEVICE_MAP = 2
 _BLOCKING = 1  # a thread that waits sleeps: spinning would take a core from the encoder
 _DISABLE_TIMING = 2
 _NON_BLOCKING = 1
+# pycuda says the driver's sentences and not its names; these are the ones that decide what happens next.
+_NAMES = {
+    "an illegal memory access was encountered": "ILLEGAL_ADDRESS",
+    "the launch timed out and was terminated": "LAUNCH_TIMEOUT",
+    "device-side assert triggered": "ASSERT",
+    "hardware stack error": "HARDWARE_STACK_ERROR",
+    "an illegal instruction was encountered": "ILLEGAL_INSTRUCTION",
+    "misaligned address": "MISALIGNED_ADDRESS",
+    "operation not supported on global/shared address space": "INVALID_ADDRESS_SPACE",
+    "invalid program counter": "INVALID_PC",
+    "unspecified launch failure": "LAUNCH_FAILED",
+}
 
 
 class _Box:
@@ -62,7 +74,8 @@ class PycudaDriver(Driver):
             yield
         except self._cuda.Error as error:
             call, _, what = one_line(error).partition(" failed: ")
-            raise cuda_error(call, "_".join(what.partition(" - ")[0].upper().split())) from None
+            text = what.partition(" - ")[0]
+            raise cuda_error(call, _NAMES.get(text, "_".join(text.upper().split()))) from None
 
     def push(self) -> None:
         """Make the context current in this thread."""

@@ -25,6 +25,10 @@ class BackendName(str, Enum):
     ONNXRUNTIME_CUDA = "onnxruntime-cuda"
 
 
+ON_GPU = frozenset({BackendName.TENSORRT.value, BackendName.ONNXRUNTIME_CUDA.value})
+"""Names of the backends that compute on a GPU, as in `BackendInfo`."""
+
+
 class Precision(str, Enum):
     """Arithmetic precision of inference; ``auto`` picks the fastest that agrees with fp32."""
 
@@ -37,11 +41,19 @@ class Precision(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class BackendInfo:
-    """What really runs, for the report: never what was asked for."""
+    """What really runs, for the report: never what was asked for.
+
+    Attributes
+    ----------
+    name, precision, device : str
+    unused_gpu : str
+        Why a GPU with TensorRT that is here does not run it, and the command that would change that; empty elsewhere.
+    """
 
     name: str
     precision: str
     device: str
+    unused_gpu: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -59,6 +59,7 @@ class Choice:
     """A backend, a precision, and the sentences that explain them.
 
     ``floats`` is the arithmetic of what a quantised network leaves unquantised; None where all is in ``precision``.
+    ``unused_gpu`` is as in `BackendInfo`.
     """
 
     name: BackendName
@@ -66,6 +67,7 @@ class Choice:
     device: str
     reasons: tuple[str, ...]
     floats: Precision | None = None
+    unused_gpu: str = ""
 
 
 def probe_machine(name: BackendName | None = None) -> Machine:
@@ -97,7 +99,8 @@ def choose_backend(
         What lies in the file. A quantised file is computed in int8 and in nothing else: its weights are
         rounded for good.
     unready : callable
-        Why the model's TensorRT engine cannot be taken; empty where it is ready. Only called where a GPU is there.
+        Why the model's TensorRT engine cannot be taken, and what to do; empty where it is ready. Only called where
+        a GPU is there.
 
     Raises
     ------
@@ -110,12 +113,13 @@ def choose_backend(
         why_not = machine.gpu.missing or unready()
         if not why_not:
             return Choice(BackendName.TENSORRT, precision, "GPU", ("a GPU is there, and an engine that fits it",))
-        no_gpu = f"no GPU is used: {why_not}"
-        if machine.openvino is not None:
-            return _openvino(machine, precision, stored, (no_gpu, "OpenVINO is the fastest backend on CPUs"))
-        if machine.onnxruntime is not None:
-            return _onnxruntime(precision, stored, (no_gpu, "OpenVINO is not installed"))
-        raise MissingDependencyError("no inference backend is installed", "pip install openvino")
+        unused = _unused(machine.gpu, why_not)
+        try:
+            return replace(_on_cpu(machine, precision, stored, f"no GPU is used: {why_not}"), unused_gpu=unused)
+        except UsageError as error:
+            raise UsageError(
+                error.message, f"{error.hint} No GPU is used: {unused}" if unused else error.hint
+            ) from None
     if name is BackendName.OPENVINO:
         if machine.openvino is None:
             raise MissingDependencyError("OpenVINO is not installed", "pip install openvino")
@@ -140,8 +144,9 @@ def open_backend(
 ) -> Backend:
     """Compile ``model`` on the chosen backend.
 
-    With ``auto``, the GPU is taken only where nothing is missing and the engine was built, and a graph that OpenVINO
-    cannot compile goes to ONNX Runtime; asked for by name it is a `ModelError`.
+    With ``auto``, the GPU is taken only where nothing is missing and the engine was built (where not, the backend's
+    ``info.unused_gpu`` says why), and a graph that OpenVINO cannot compile goes to ONNX Runtime; asked for by name it
+    is a `ModelError`.
     """
     machine = probe_machine(name)
     choice = choose_backend(machine, name, precision, model.stored, lambda: unready_engine(model, precision))
@@ -149,23 +154,36 @@ def open_backend(
         return open_tensorrt(model, choice.precision, concurrency.lanes)
     if choice.name is BackendName.ONNXRUNTIME_CUDA:
         return open_onnxruntime_cuda(model, choice.precision, concurrency.lanes)
+    backend: Backend
     if choice.name is BackendName.ONNXRUNTIME:
-        return _open_onnxruntime(model, choice.precision, threads, concurrency.lanes)
-    from edge_us.inference.openvino_backend import OpenVinoBackend
+        backend = _open_onnxruntime(model, choice.precision, threads, concurrency.lanes)
+    else:
+        from edge_us.inference.openvino_backend import OpenVinoBackend
 
-    try:
-        return OpenVinoBackend(model, choice.precision, threads, concurrency, choice.floats)
-    except ModelError:
-        computed = Precision.INT8 if model.stored is Precision.INT8 else Precision.FP32
-        if name is not BackendName.AUTO or machine.onnxruntime is None or precision not in (Precision.AUTO, computed):
-            raise
-        return _open_onnxruntime(model, computed, threads, concurrency.lanes)
+        try:
+            backend = OpenVinoBackend(model, choice.precision, threads, concurrency, choice.floats)
+        except ModelError:
+            computed = Precision.INT8 if model.stored is Precision.INT8 else Precision.FP32
+            may = name is BackendName.AUTO and machine.onnxruntime is not None
+            if not may or precision not in (Precision.AUTO, computed):
+                raise
+            backend = _open_onnxruntime(model, computed, threads, concurrency.lanes)
+    backend.info = replace(backend.info, unused_gpu=choice.unused_gpu)
+    return backend
 
 
 def _open_onnxruntime(model: Network, precision: Precision, threads: int | None, lanes: int) -> Backend:
     from edge_us.inference.onnxruntime_backend import OnnxRuntimeBackend
 
     return OnnxRuntimeBackend(model, threads, lanes, precision)
+
+
+def _on_cpu(machine: Machine, precision: Precision, stored: Precision, no_gpu: str) -> Choice:
+    if machine.openvino is not None:
+        return _openvino(machine, precision, stored, (no_gpu, "OpenVINO is the fastest backend on CPUs"))
+    if machine.onnxruntime is not None:
+        return _onnxruntime(precision, stored, (no_gpu, "OpenVINO is not installed"))
+    raise MissingDependencyError("no inference backend is installed", "pip install openvino")
 
 
 def _openvino(machine: Machine, precision: Precision, stored: Precision, reasons: tuple[str, ...]) -> Choice:
@@ -219,6 +237,13 @@ def _onnxruntime_cuda(machine: Machine, precision: Precision, stored: Precision)
         )
     reasons = ("it was asked for", f"the file holds {stored.value}")
     return Choice(BackendName.ONNXRUNTIME_CUDA, stored, machine.gpu.driver.gpu.name, reasons)
+
+
+def _unused(gpu: Gpu, why_not: str) -> str:
+    """What to say of a GPU that is here and not used; nothing where nobody has set it up for inference."""
+    if isinstance(gpu.driver, Unknown) or not gpu.tensorrt:
+        return ""
+    return f"{why_not}; pip install 'edge-us[cuda]' (docs/gpu.md)" if isinstance(gpu.provider, Unknown) else why_not
 
 
 def _check_quantised(precision: Precision) -> None:

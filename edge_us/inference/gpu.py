@@ -78,9 +78,12 @@ def probe_gpu(name: BackendName | None = None) -> Gpu:
 
 
 def unready_engine(model: Network, precision: Precision) -> str:
-    """Why TensorRT cannot take a model at once; empty where its engine is ready. Only for machines with a GPU."""
+    """Why TensorRT cannot take a model at once, and what to do; empty where its engine is ready.
+
+    Only for machines with a GPU.
+    """
     from edge_us.tensorrt.api import load_api
-    from edge_us.tensorrt.cache import engines_folder, key_for, status
+    from edge_us.tensorrt.cache import EngineState, engines_folder, key_for, status
     from edge_us.tensorrt.key import EngineOptions
     from edge_us.tensorrt.source import engine_precision
     from edge_us.tensorrt.target import target_here
@@ -88,9 +91,10 @@ def unready_engine(model: Network, precision: Precision) -> str:
     try:
         wanted = engine_precision(model, precision)
         key = key_for(model, wanted, load_api(), target_here(), EngineOptions())
-        return status(model, key, engines_folder()).reason
+        found = status(model, key, engines_folder())
     except EdgeUsError as error:
-        return error.message
+        return f"{error.message}; {error.hint}"
+    return "" if found.state is EngineState.READY else f"{found.reason}; {found.command}"
 
 
 def open_tensorrt(model: Network, precision: Precision, lanes: int) -> Backend:

@@ -7,13 +7,16 @@ switches on for fp32, is off: what is called fp32 is computed in fp32.
 from __future__ import annotations
 
 import io
-from contextlib import redirect_stdout
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_us.errors import MissingDependencyError, ModelError, one_line
+from edge_us.cuda.driver import STICKY, STICKY_HINT
+from edge_us.errors import GpuLostError, MissingDependencyError, ModelError, PipelineError, one_line
 from edge_us.inference.backend import BackendInfo, Lane, Precision
 from edge_us.inference.libraries import load_onnxruntime
 from edge_us.inference.onnxruntime_backend import fill_input
@@ -22,6 +25,10 @@ if TYPE_CHECKING:
     from edge_us.inference.backend import Network
 
 PROVIDER = "CUDAExecutionProvider"
+_FAILED_HINT = (
+    "End other programs that use the GPU, or take a smaller model; --fallback cpu goes on without the GPU. "
+    "Look for Xid messages with `sudo dmesg | grep -i xid`."
+)
 OPTIONS = {"device_id": "0", "use_tf32": "0", "cudnn_conv_algo_search": "EXHAUSTIVE"}
 _TYPES: dict[str, type[np.generic]] = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 
@@ -70,14 +77,18 @@ class OnnxRuntimeCudaBackend:
                 "ONNX Runtime cannot load its CUDA provider: libraries of CUDA or cuDNN are missing",
                 "pip install 'onnxruntime-gpu[cuda,cudnn]', or use --backend openvino.",
             )
-        self.lanes = [BoundLane(session, model, "cuda") for _ in range(lanes)]
+        with _told():
+            self._bound = [BoundLane(session, model, "cuda") for _ in range(lanes)]
+        self.lanes: Sequence[Lane] = self._bound
         self.info = BackendInfo(
             "onnxruntime-cuda", precision.value, f"{gpu} (ONNX Runtime {ort.__version__}, TF32 off)"
         )
 
     def close(self) -> None:
-        """Release the network."""
-        self.lanes = []
+        """Release the network and its buffers, whoever still holds a lane; may be called more than once."""
+        for lane in self._bound:
+            lane.release()
+        self.lanes, self._bound = (), []
 
 
 def _load_libraries(ort: Any) -> None:
@@ -85,6 +96,19 @@ def _load_libraries(ort: Any) -> None:
     if hasattr(ort, "preload_dlls"):
         with redirect_stdout(io.StringIO()):  # it prints what it does not find; whether that matters shows below
             ort.preload_dlls()
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Turn what ONNX Runtime raises over a GPU into errors of ours."""
+    try:
+        yield
+    except Exception as error:  # kinds of its own, which its module does not name
+        message = f"ONNX Runtime failed on the GPU: {one_line(error)}"
+        number = re.search(r"CUDA failure (\d+)", str(error))
+        if number is not None and int(number[1]) in STICKY.values():
+            raise GpuLostError(message, STICKY_HINT) from None
+        raise PipelineError(message, _FAILED_HINT) from None
 
 
 class BoundLane(Lane):
@@ -102,15 +126,15 @@ class BoundLane(Lane):
         ort = load_onnxruntime()
 
         width, height = model.input_size
-        self._session = session
+        self._session: Any = session
         self._grey = model.is_grey or model.channels == 1
         source = session.get_inputs()[0]
         self._floats = np.empty((1, model.channels, height, width), np.float32)
         self._input = self._floats.astype(_TYPES[source.type])
-        self._bound = ort.OrtValue.ortvalue_from_numpy(self._input, device, 0)
-        self._binding = session.io_binding()
+        self._bound: Any = ort.OrtValue.ortvalue_from_numpy(self._input, device, 0)
+        self._binding: Any = session.io_binding()
         self._binding.bind_ortvalue_input(source.name, self._bound)
-        self._heads = []
+        self._heads: list[Any] = []
         for output in session.get_outputs():
             head = ort.OrtValue.ortvalue_from_shape_and_type(
                 [side if isinstance(side, int) else 1 for side in output.shape], _TYPES[output.type], device, 0
@@ -122,9 +146,18 @@ class BoundLane(Lane):
         """Begin with one letterboxed picture."""
         fill_input(image, self._floats, self._grey)
         np.copyto(self._input, self._floats, casting="same_kind")
-        self._bound.update_inplace(self._input)
+        with _told():
+            self._bound.update_inplace(self._input)
 
     def wait(self) -> tuple[NDArray[np.float32], ...]:
         """Compute and fetch."""
-        self._session.run_with_iobinding(self._binding)
-        return tuple(np.asarray(head.numpy(), np.float32) for head in self._heads)
+        with _told():
+            self._session.run_with_iobinding(self._binding)
+            return tuple(np.asarray(head.numpy(), np.float32) for head in self._heads)
+
+    def release(self) -> None:
+        """Let go of the session and of everything on the device; the lane is of no use any more."""
+        # The binding before what is bound, and the session, which owns the device's memory, at last.
+        self._binding = None
+        self._bound, self._heads = None, []
+        self._session = None

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from edge_us.errors import EdgeUsError
 from edge_us.finding import Exam, FrameResult
+from edge_us.runtime.failure import Failure
 
 if TYPE_CHECKING:
     from edge_us.runtime.exams import ExamSwitch
@@ -55,7 +56,7 @@ class Controls:
         try:
             self._exams.change(other)
         except EdgeUsError as error:
-            self._status.warns(f"the exam is still {self._exams.wanted.value}: {error.message}")
+            self._status.warns(f"the exam is still {self._exams.wanted.value}: {Failure.of(error)}")
 
 
 def next_track(tracks: tuple[int, ...], selected: int | None) -> int | None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from edge_us.errors import EdgeUsError, UsageError
-from edge_us.runtime.networks import Networks, model_name
+from edge_us.errors import UsageError
+from edge_us.runtime.failure import Failure
+from edge_us.runtime.networks import Networks
+from edge_us.runtime.wanted import model_name
 
 if TYPE_CHECKING:
     from edge_us.capture.source import SourceKind
@@ -53,8 +55,7 @@ class ExamSwitch:
         try:
             return networks.change_exam(self.wanted, kind)
         except Exception as error:  # the picture goes on, and it is not tried again unasked
-            why = error.message if isinstance(error, EdgeUsError) else f"{type(error).__name__}: {error}"
-            told = f"the exam is still {networks.exam.value}: {why}"
+            told = f"the exam is still {networks.exam.value}: {Failure.of(error)}"
             networks.warnings.append(told)
             self._warn(told)
             self.wanted = networks.exam

@@ -10,6 +10,7 @@ from edge_us.finding import FrameResult, SourceState
 from edge_us.replay.bundle import Happening
 from edge_us.runtime.analyser import Analyser
 from edge_us.runtime.composer import Captured
+from edge_us.runtime.failure import Failure
 from edge_us.runtime.present import present
 from edge_us.runtime.restart import RestartBudget
 from edge_us.runtime.way import Shown, Way
@@ -24,8 +25,8 @@ def live(way: Way) -> Shown:
     config, source, bundle = way.config, way.source, way.bundle
     wait_ms = 1e3 / way.fps if config.max_wait_ms is None else config.max_wait_ms
 
-    def restart(cause: str, hanging: bool, attempt: int) -> Analyser:
-        way.networks.renew(cause, hanging=hanging, attempt=attempt)
+    def restart(failure: Failure, attempt: int) -> Analyser:
+        way.networks.renew(failure, attempt)
         way.tell_networks()
         if bundle is not None:
             bundle.note(Happening.RESTARTED)
@@ -37,7 +38,11 @@ def live(way: Way) -> Shown:
         if bundle is not None:
             bundle.note(Happening.INFERRED, frame=result.frame_index)
 
-    worker = InferenceWorker(way.analyser, count, restart, RestartBudget())
+    def off(why: str) -> None:
+        way.networks.warnings.append(why)
+        way.status.warns(why, about="ai")
+
+    worker = InferenceWorker(way.analyser, count, restart, RestartBudget(), on_off=off)
     way.ledger.restarts = worker.restarts
     last: Captured | None = None
     state = SourceState.RUNNING
@@ -68,4 +73,7 @@ def live(way: Way) -> Shown:
             if way.is_stopped() or way.ledger.shown == config.max_frames:
                 return
     finally:
-        worker.close()
+        if not worker.close():
+            way.networks.close(hanging=True)
+        if worker.failure and not worker.is_off:
+            way.networks.warnings.append(f"the AI was off at the end: {worker.failure}")

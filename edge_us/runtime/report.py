@@ -28,7 +28,7 @@ def build_report(
     model: Model,
     classifier: ClassifierModel | None,
     plugins: Mapping[Task, ClassifierModel],
-    backend: BackendInfo,
+    backends: Mapping[str, BackendInfo],
     described: bool,
     exam: Exam,
     region: str,
@@ -37,10 +37,18 @@ def build_report(
     cpu_ns: int | None,
     warnings: list[str],
 ) -> dict[str, Any]:
-    """Put together what a run says of itself; every value was measured or is None."""
+    """Put together what a run says of itself; every value was measured or is None.
+
+    ``backends`` are those of all networks, as `engine.Engine.infos` names them.
+    """
+    from edge_us.classify.model import Task
     from edge_us.describe.describe import catalogue
     from edge_us.nodes import criteria
+    from edge_us.runtime.engine import DETECTOR
 
+    told = {
+        name: {"name": info.name, "precision": info.precision, "device": info.device} for name, info in backends.items()
+    }
     fps = ledger.fps
     return {
         "schema": SCHEMA,
@@ -54,15 +62,25 @@ def build_report(
         },
         "classifier": None
         if classifier is None
-        else {"name": classifier.name, "sha256": classifier.sha256, "temperature": classifier.temperature},
+        else {
+            "name": classifier.name,
+            "sha256": classifier.sha256,
+            "temperature": classifier.temperature,
+            "backend": told[Task.MALIGNANCY.value],
+        },
         "exam": exam.value,
         "plugins": {
-            task.value: {"name": each.name, "sha256": each.sha256, "calibrated_by": each.calibrated_by}
+            task.value: {
+                "name": each.name,
+                "sha256": each.sha256,
+                "calibrated_by": each.calibrated_by,
+                "backend": told[task.value],
+            }
             for task, each in plugins.items()
         },
         "descriptors": catalogue() if described else None,
         "nodes": criteria.catalogue() if described and exam is Exam.AXILLA else None,
-        "backend": {"name": backend.name, "precision": backend.precision, "device": backend.device},
+        "backend": told[DETECTOR],
         "region": region,
         "scale": {"frames": scale.known, "lost": scale.lost, "reason": scale.reason or None},
         "frames": {

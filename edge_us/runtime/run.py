@@ -105,7 +105,9 @@ class Run:
             self.status.runs_on(networks.engine.model.name, info.name, info.precision)
             if (note := precision_note(config.calibration, info.precision)) is not None:
                 self._notes.append(note)
-                self.status.warns(note)
+                self.status.warns(note, about="calibration")
+            for text in networks.warnings:
+                self.status.warns(text, about="networks")
             source = stack.enter_context(
                 open_source(
                     config.source,
@@ -165,7 +167,7 @@ class Run:
             plugins=engine.plugins,
             described=self.config.measure,
             exam=networks.exam,
-            backend=engine.info,
+            backends=engine.infos,
             region=way.analyser.region_note,
             scale=way.scale,
             ledger=self._ledger,

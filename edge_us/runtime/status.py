@@ -53,9 +53,9 @@ class Status:
             tell("source", state=state.value, before=self.source_state.value)
             self.source_state = state
 
-    def warns(self, text: str) -> None:
-        """Something about the source is not as it should be, and the run goes on."""
-        self._log.warning("source warning", reason=text)
+    def warns(self, text: str, about: str = "source") -> None:
+        """Something about the source, or whatever is named, is not as it should be, and the run goes on."""
+        self._log.warning(f"{about} warning", reason=text)
 
     def scale_is(self, state: ScaleState) -> None:
         """The scale of the preset has come or gone."""

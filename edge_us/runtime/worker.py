@@ -9,24 +9,28 @@ from collections.abc import Callable, Mapping
 from edge_us.finding import FrameResult
 from edge_us.frame import Frame
 from edge_us.runtime.analyser import Analyser
+from edge_us.runtime.failure import Failure
 from edge_us.runtime.restart import RestartBudget
 from edge_us.runtime.slot import Slot
 
 JOIN_TIMEOUT_S = 5.0
 HANG_S = 2.0
 """An inference that takes longer hangs: the slowest machine that this is for needs a tenth of it."""
+BUILD_S = 20.0
+"""So does opening networks that takes longer; the slowest machine needs a quarter of it."""
+_HANG_HINT = "Start edge-us again; --fallback cpu lets another backend take over."
 
-Restart = Callable[[str, bool, int], Analyser]
-"""From the cause of a failure, whether a thread still hangs in the old networks, and how many restarts there were
-lately, this one included, to an analyser on new ones."""
+Restart = Callable[[Failure, int], Analyser]
+"""From why the old networks do not work, and how many restarts there were lately, this one included, to an analyser on
+new ones."""
 
 
 class InferenceWorker:
     """Analyse whatever the slot holds and keep the newest result.
 
     An inference that raises or hangs costs its networks: they are built anew in the worker's thread, within a budget,
-    while frames go on without findings. A thread that hangs cannot be ended; it is left alone, and whatever it still
-    delivers is thrown away.
+    while frames go on without findings. A thread that hangs, in an inference or while it builds networks, cannot be
+    ended; it is left alone, and whatever it still delivers is thrown away.
 
     Parameters
     ----------
@@ -37,7 +41,10 @@ class InferenceWorker:
     restart : callable
         See `Restart`; may raise, which counts as another failure.
     budget : RestartBudget
-    hang_s : float
+    hang_s, build_s : float
+        See `HANG_S` and `BUILD_S`.
+    on_off : callable
+        Called in the worker's thread with why the AI stays off, and what to do about it.
     """
 
     def __init__(
@@ -47,23 +54,31 @@ class InferenceWorker:
         restart: Restart,
         budget: RestartBudget,
         hang_s: float = HANG_S,
+        build_s: float = BUILD_S,
+        on_off: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._on_result = on_result
         self._restart = restart
         self._budget = budget
-        self._hang_ns = round(hang_s * 1e9)
+        self._hang_ns, self._build_ns = round(hang_s * 1e9), round(build_s * 1e9)
+        self._on_off = on_off
         self._slot = Slot()
         self._changed = threading.Condition()
+        self._ends = threading.Event()
         self._newest: FrameResult | None = None
         self._failure = ""
         self._done_index = -1
+        # When the present thread began an inference, and when it began to build; None where it does neither.
         self._begun_ns: int | None = None
+        self._builds_ns: int | None = None
         self._working = True
         self._generation = 0
         self._next: Callable[[], Analyser] | None = None
         self.restarts: dict[str, int] = {}
         """How often the networks were built anew, by cause."""
-        self._thread = self._start(analyser, "")
+        self.is_off = False
+        """Whether nothing is built anew any more."""
+        self._thread = self._start(analyser, Failure(""))
 
     def offer(self, frame: Frame) -> None:
         """Hand over a frame; never blocks. An older frame that was not begun yet is passed over."""
@@ -89,34 +104,44 @@ class InferenceWorker:
                 if left_ns <= 0:
                     break
                 self._changed.wait(left_ns / 1e9)
-            if self._begun_ns is not None and time.monotonic_ns() - self._begun_ns > self._hang_ns:
-                self._leave_hanging()
+            now_ns = time.monotonic_ns()
+            if self._begun_ns is not None and now_ns - self._begun_ns > self._hang_ns:
+                self._leave_hanging(f"inference hangs for more than {self._hang_ns / 1e9:g} s")
+            elif self._builds_ns is not None and now_ns - self._builds_ns > self._build_ns:
+                self._leave_hanging(f"building the networks anew hangs for more than {self._build_ns / 1e9:g} s")
             return self._newest, self._failure
 
-    def close(self) -> None:
-        """Stop after the frame in hand."""
+    @property
+    def failure(self) -> str:
+        """Why there are no results at the moment; empty where there are."""
+        with self._changed:
+            return self._failure
+
+    def close(self) -> bool:
+        """Stop after the frame in hand; whether no thread is left in the networks."""
+        self._ends.set()
         self._slot.close()
         self._thread.join(JOIN_TIMEOUT_S)
+        return not self._thread.is_alive()
 
-    def _start(self, analyser: Analyser | None, cause: str) -> threading.Thread:
+    def _start(self, analyser: Analyser | None, failure: Failure) -> threading.Thread:
         thread = threading.Thread(
-            target=self._work, args=(self._generation, analyser, cause), name="edge-us-inference", daemon=True
+            target=self._work, args=(self._generation, analyser, failure), name="edge-us-inference", daemon=True
         )
         thread.start()
         return thread
 
-    def _leave_hanging(self) -> None:
+    def _leave_hanging(self, cause: str) -> None:
         """Go on with another thread; the condition is held."""
-        self._begun_ns = None
+        self._begun_ns = self._builds_ns = None
         self._working = False
         self._generation += 1
-        cause = f"inference hangs for more than {self._hang_ns / 1e9:g} s"
         self._failure = f"{cause}; restarting"
-        self._thread = self._start(None, cause)
+        self._thread = self._start(None, Failure(cause, _HANG_HINT, hangs=True))
 
-    def _work(self, generation: int, analyser: Analyser | None, cause: str) -> None:
-        if analyser is None:
-            analyser = self._rebuild(generation, cause, hanging=True)
+    def _work(self, generation: int, analyser: Analyser | None, failure: Failure | None) -> None:
+        if analyser is None and failure is not None:
+            analyser = self._rebuild(generation, failure)
         while analyser is not None:
             frame = self._slot.take()
             if frame is None:
@@ -125,41 +150,42 @@ class InferenceWorker:
                 if generation != self._generation:
                     return
                 self._begun_ns = time.monotonic_ns()
-            failure = ""
-            analyser = self._replaced(analyser)
+            failure = None
+            analyser = self._replaced(generation, analyser)
             try:
                 result = analyser.analyse(frame)
                 if not self._deliver(generation, frame, result, analyser.stages_ns):
                     return
                 analyser.learn()  # the result is out: nobody waits for this
             except Exception as error:  # whatever fails here must never take the live picture along
-                failure = f"{type(error).__name__}: {error}"
+                failure = Failure.of(error)
             with self._changed:
                 if generation != self._generation:
                     return
                 self._begun_ns = None
-                if failure:
-                    self._working, self._failure = False, f"{failure}; restarting"
+                if failure is not None:
+                    self._working, self._failure = False, f"{failure.message}; restarting"
                     self._done_index = frame.index
                     self._changed.notify_all()
-            if failure:
-                analyser = self._rebuild(generation, failure, hanging=False)
+            if failure is not None:
+                analyser = self._rebuild(generation, failure)
 
-    def _replaced(self, analyser: Analyser) -> Analyser:
+    def _replaced(self, generation: int, analyser: Analyser) -> Analyser:
         """The analyser that somebody asked for, or the present one."""
         with self._changed:
             build, self._next = self._next, None
             if build is None:
                 return analyser
-            # Nobody waits for a frame while networks are built, and building is no hanging.
-            self._working, self._begun_ns = False, None
+            # Nobody waits for a frame while networks are built.
+            self._working, self._begun_ns, self._builds_ns = False, None, time.monotonic_ns()
         try:
             return build()
         except Exception:  # whoever asked was told by `build`
             return analyser
         finally:
             with self._changed:
-                self._working, self._begun_ns = True, time.monotonic_ns()
+                if generation == self._generation:
+                    self._working, self._begun_ns, self._builds_ns = True, time.monotonic_ns(), None
 
     def _deliver(self, generation: int, frame: Frame, result: FrameResult, stages_ns: Mapping[str, int]) -> bool:
         """Hand a result over; False where the thread was given up meanwhile."""
@@ -167,25 +193,47 @@ class InferenceWorker:
             if generation != self._generation:
                 return False
             self._working, self._failure = True, ""
+            self._budget.worked()
             self._newest, self._done_index = result, frame.index
             self._on_result(result, stages_ns)
             self._changed.notify_all()
             return True
 
-    def _rebuild(self, generation: int, cause: str, *, hanging: bool) -> Analyser | None:
+    def _rebuild(self, generation: int, failure: Failure) -> Analyser | None:
         """Another analyser, as soon as one can be had within the budget; None if there is none."""
         while self._budget.take(time.monotonic_ns()):
+            if self._ends.wait(self._budget.pause_s(time.monotonic_ns())):
+                return None
+            kind, lasted, analyser = "hang" if failure.hangs else "error", failure.lasts, None
             with self._changed:
-                kind = "hang" if hanging else "error"
-                self.restarts[kind] = self.restarts.get(kind, 0) + 1
+                if generation != self._generation:
+                    return None
+                self._builds_ns = time.monotonic_ns()
+                if not lasted:
+                    self._count(kind)
             try:
-                analyser = self._restart(cause, hanging, self._budget.recent(time.monotonic_ns()))
+                analyser = self._restart(failure, self._budget.recent(time.monotonic_ns()))
             except Exception as error:  # the next try, until the budget is used up
-                cause, hanging = f"{type(error).__name__}: {error}", False
-                continue
+                failure = Failure.of(error)
             with self._changed:
-                self._working = generation == self._generation
-            return analyser
-        with self._changed:
-            self._failure = f"{cause}; off after {self._budget}"
+                if generation != self._generation:
+                    return None
+                self._builds_ns = None
+                if analyser is not None:
+                    self._working = True
+                    if lasted:  # others could be had: only now it is a restart
+                        self._count(kind)
+                    return analyser
+            if failure.lasts:
+                self._stay_off(failure, "off until edge-us is started again")
+                return None
+        self._stay_off(failure, f"off after {self._budget}")
         return None
+
+    def _count(self, kind: str) -> None:
+        self.restarts[kind] = self.restarts.get(kind, 0) + 1
+
+    def _stay_off(self, failure: Failure, until: str) -> None:
+        with self._changed:
+            self._failure, self.is_off = f"{failure.message}; {until}", True
+        self._on_off(f"the AI is {until}: {failure}")

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_us.cuda.driver import Driver, Handle, Size3, cuda_error
+from edge_us.cuda.driver import STICKY, Driver, Handle, Size3, cuda_error
 from tests.cuda.cpu_kernels import CpuKernels
 
 Work = Callable[[], None]
@@ -49,6 +49,17 @@ class Event:
             self.stream.step()
 
 
+class Primary:
+    """The device's primary context, which all drivers of a process share."""
+
+    def __init__(self) -> None:
+        self.error = ""
+        """A sticky error: from it on everything gives the same one, whoever asks and however often it is opened."""
+        self.hangs = threading.Event()
+        """Whoever waits for the device from now on waits for good, until `release`."""
+        self.release = threading.Event()
+
+
 class FakeDriver(Driver):
     """See the module.
 
@@ -56,12 +67,15 @@ class FakeDriver(Driver):
     ----------
     kernels : CpuKernels
     graphs : bool
+    primary : Primary, optional
+        By default one that no other driver has.
     """
 
     name = "fake"
 
-    def __init__(self, kernels: CpuKernels, *, graphs: bool = True) -> None:
+    def __init__(self, kernels: CpuKernels, *, graphs: bool = True, primary: Primary | None = None) -> None:
         self._kernels = kernels
+        self.primary = primary or Primary()
         self.graphs = graphs
         self.calls: list[str] = []
         self.live: Counter[str] = Counter()
@@ -80,11 +94,19 @@ class FakeDriver(Driver):
         self.calls.append(name)
         if self.lost:
             raise cuda_error(name, "CUDA_ERROR_DEVICE_UNAVAILABLE")
+        if self.primary.error:
+            raise cuda_error(name, self.primary.error)
         count, error = self.fail.get(name, (0, ""))
         if count:
             self.fail[name] = (count - 1, error)
             if count == 1:
+                if error.removeprefix("CUDA_ERROR_") in STICKY:
+                    self.primary.error = error
                 raise cuda_error(name, error)
+
+    def _wait(self) -> None:
+        if self.primary.hangs.is_set():
+            assert self.primary.release.wait(120), "a test left it hanging"
 
     def _make(self, name: str, kind: str) -> None:
         self._enter(name)
@@ -104,7 +126,8 @@ class FakeDriver(Driver):
         self._current.depth -= 1
 
     def close(self) -> None:
-        self._enter("close", anywhere=True)
+        if not self.primary.error:  # as the driver does it: the count of users goes down whatever else fails
+            self._enter("close", anywhere=True)
         self.closed = True
 
     def free_memory(self) -> int:
@@ -163,6 +186,7 @@ class FakeDriver(Driver):
 
     def synchronize(self, stream: Handle) -> None:
         self._enter("synchronize")
+        self._wait()
         stream.drain()
 
     def create_event(self, *, timed: bool = False) -> Handle:
@@ -189,6 +213,7 @@ class FakeDriver(Driver):
 
     def synchronize_event(self, event: Handle) -> None:
         self._enter("synchronize_event")
+        self._wait()
         event.settle(event.asked)
 
     def elapsed_ms(self, start: Handle, end: Handle) -> float:

@@ -2,6 +2,8 @@
 // given, and kernels run through on_cpu.h. Everything that is made is counted, and what is left can be asked for.
 #include <stdlib.h>
 
+#include <unistd.h>
+
 #include <functional>
 #include <string>
 #include <vector>
@@ -13,7 +15,7 @@
 
 typedef int Result;
 typedef unsigned long long Pointer;
-enum { SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, NO_CONTEXT = 201, INVALID_HANDLE = 400, NOT_FOUND = 500 };
+enum { SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, NO_CONTEXT = 201, INVALID_HANDLE = 400, NOT_FOUND = 500, LAUNCH_FAILED = 719 };
 static const size_t TOTAL = 1ull << 30;
 static const size_t MOST = 1ull << 29;
 
@@ -28,6 +30,12 @@ static long live;
 static int retained;
 static thread_local int depth;
 static int context;  // only its address counts
+static Result sticky;  // an error that everything gives from now on
+static volatile bool hangs;
+static Result waited() {
+    while (hangs) usleep(1000);
+    return SUCCESS;
+}
 
 static void give(Stream *stream, std::function<void()> work) {
     if (stream && stream->capturing) stream->noted.push_back(work);
@@ -40,10 +48,12 @@ template <class T> static Result gone(T *it) {
     --live;
     return SUCCESS;
 }
-#define NEEDS_CONTEXT if (!depth) return NO_CONTEXT
+#define NEEDS_CONTEXT if (!depth) return NO_CONTEXT; if (sticky) return sticky
 
 EXPORT long fake_live() { return live; }
 EXPORT long fake_retained() { return retained; }
+EXPORT void fake_break(int code) { sticky = code; }
+EXPORT void fake_hang(int on) { hangs = on; }
 
 EXPORT Result cuInit(unsigned int) { return SUCCESS; }
 EXPORT Result cuDriverGetVersion(int *version) { *version = 13000; return SUCCESS; }
@@ -56,11 +66,11 @@ EXPORT Result cuDeviceGetAttribute(int *value, int which, int) {
     return SUCCESS;
 }
 EXPORT Result cuGetErrorName(int code, const char **name) {
-    *name = code == OUT_OF_MEMORY ? "CUDA_ERROR_OUT_OF_MEMORY" : code == NO_CONTEXT ? "CUDA_ERROR_INVALID_CONTEXT" : "CUDA_ERROR";
+    *name = code == OUT_OF_MEMORY ? "CUDA_ERROR_OUT_OF_MEMORY" : code == LAUNCH_FAILED ? "CUDA_ERROR_LAUNCH_FAILED" : code == NO_CONTEXT ? "CUDA_ERROR_INVALID_CONTEXT" : "CUDA_ERROR";
     return SUCCESS;
 }
 EXPORT Result cuGetErrorString(int code, const char **text) {
-    *text = code == OUT_OF_MEMORY ? "out of memory" : code == NO_CONTEXT ? "invalid device context" : "unknown error";
+    *text = code == OUT_OF_MEMORY ? "out of memory" : code == LAUNCH_FAILED ? "unspecified launch failure" : code == NO_CONTEXT ? "invalid device context" : "unknown error";
     return SUCCESS;
 }
 EXPORT Result cuDevicePrimaryCtxRetain(void **out, int) { *out = &context; ++retained; return SUCCESS; }
@@ -119,7 +129,7 @@ EXPORT Result cuMemcpyDtoHAsync_v2(void *to, Pointer from, size_t size, Stream *
 
 EXPORT Result cuStreamCreate(Stream **out, unsigned int) { NEEDS_CONTEXT; return made(out, new Stream{false, {}}); }
 EXPORT Result cuStreamDestroy_v2(Stream *stream) { NEEDS_CONTEXT; return gone(stream); }
-EXPORT Result cuStreamSynchronize(Stream *) { NEEDS_CONTEXT; return SUCCESS; }
+EXPORT Result cuStreamSynchronize(Stream *) { NEEDS_CONTEXT; return waited(); }
 EXPORT Result cuStreamWaitEvent(Stream *, Event *, unsigned int) { NEEDS_CONTEXT; return SUCCESS; }
 EXPORT Result cuLaunchHostFunc(Stream *stream, void (*work)(void *), void *data) {
     NEEDS_CONTEXT;
@@ -129,7 +139,7 @@ EXPORT Result cuLaunchHostFunc(Stream *stream, void (*work)(void *), void *data)
 EXPORT Result cuEventCreate(Event **out, unsigned int) { NEEDS_CONTEXT; return made(out, new Event{0}); }
 EXPORT Result cuEventDestroy_v2(Event *event) { NEEDS_CONTEXT; return gone(event); }
 EXPORT Result cuEventRecord(Event *event, Stream *) { NEEDS_CONTEXT; ++event->recorded; return SUCCESS; }
-EXPORT Result cuEventSynchronize(Event *event) { NEEDS_CONTEXT; return event->recorded ? SUCCESS : INVALID_HANDLE; }
+EXPORT Result cuEventSynchronize(Event *event) { NEEDS_CONTEXT; return event->recorded ? waited() : INVALID_HANDLE; }
 EXPORT Result cuEventElapsedTime(float *ms, Event *, Event *) { NEEDS_CONTEXT; *ms = 1.5f; return SUCCESS; }
 EXPORT Result cuEventElapsedTime_v2(float *ms, Event *a, Event *b) { return cuEventElapsedTime(ms, a, b); }
 

@@ -12,9 +12,11 @@ from contextlib import closing
 from typing import Any
 
 import numpy as np
+import pytest
 
 from edge_us.cuda.driver import Driver, Provider, open_driver
 from edge_us.cuda.probe import LIBRARY
+from edge_us.errors import GpuLostError
 from edge_us.inference.model import load_model
 from edge_us.inference.onnxruntime_backend import OnnxRuntimeBackend
 from edge_us.inference.tensorrt_backend import TensorRtBackend
@@ -35,6 +37,14 @@ class Played:
         self._kept.append(call)
         code = self._library.cuLaunchHostFunc(ctypes.c_void_p(stream), call, None)
         assert code == 0
+
+    def breaks(self, code: int) -> None:
+        """Everything gives this error from now on; 0 ends that."""
+        self._library.fake_break(code)
+
+    def hangs(self) -> None:
+        """Whoever waits for the device from now on waits for good."""
+        self._library.fake_hang(1)
 
     def left(self) -> tuple[int, int]:
         """Objects and contexts that nobody gave back."""
@@ -57,6 +67,17 @@ def backend_gives_the_heads_of_the_cpu(open_: Open) -> None:
                         np.testing.assert_allclose(found, right, atol=1e-3)
 
 
+def an_error_that_spoils_the_context_is_told_from_one_that_does_not(open_: Open) -> None:
+    driver = open_()
+    with driver.current():
+        Played().breaks(719)
+        with pytest.raises(GpuLostError, match="LAUNCH_FAILED") as caught:
+            driver.allocate(64)
+        Played().breaks(0)
+    assert "start edge-us again" in caught.value.hint
+    driver.close()
+
+
 def main() -> None:
     """Run everything; an assertion ends the program."""
     provider, played = Provider(sys.argv[1]), Played()
@@ -66,7 +87,8 @@ def main() -> None:
         assert driver.name == provider.value
         return driver
 
-    for check in (*CHECKS, backend_gives_the_heads_of_the_cpu):
+    for check in (*CHECKS, an_error_that_spoils_the_context_is_told_from_one_that_does_not,
+                  backend_gives_the_heads_of_the_cpu):  # fmt: skip
         check(open_)
         assert played.left() == (0, 0), f"{check.__name__} left {played.left()}"
         print(check.__name__, flush=True)

@@ -50,7 +50,28 @@ def test_a_real_package_keeps_the_contract_on_a_libcuda_that_is_played(provider:
     except MissingDependencyError as error:
         pytest.skip(error.message)
     said = with_libcuda(libcuda, "-m", "tests.cuda.played_gpu", provider.value)
-    assert len(said.split()) == len(CHECKS) + 1
+    assert len(said.split()) == len(CHECKS) + 2
+
+
+@pytest.mark.parametrize("fallback", ["none", "cpu"])
+@pytest.mark.parametrize("provider", [Provider.BINDINGS, Provider.PYCUDA], ids=lambda provider: provider.value)
+def test_a_program_whose_gpu_hangs_for_good_shows_the_picture_until_its_end_and_ends(
+    provider: Provider, fallback: str, libcuda: Path
+) -> None:
+    try:
+        installed_provider(provider)
+    except MissingDependencyError as error:
+        pytest.skip(error.message)
+    report = json.loads(with_libcuda(libcuda, "-m", "tests.cuda.hanging_gpu", provider.value, fallback))
+    assert report["restarts"]["hang"] >= 1
+    assert report["frames"]["captured"] == report["frames"]["shown"] == 120
+    assert report["longest_gap_s"] < 1, "no thread that waits for the GPU keeps the others from working"
+    if fallback == "cpu":
+        assert report["backend"]["name"] == "openvino"
+        assert report["seconds_after_the_last_frame"] < 3
+    else:
+        assert "the AI was off at the end: inference hangs" in report["warnings"][0]
+        assert report["seconds_after_the_last_frame"] < 8
 
 
 def test_the_benchmark_runs_where_most_is_missing_and_says_of_each_part_what(

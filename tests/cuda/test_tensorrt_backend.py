@@ -199,8 +199,8 @@ def test_a_launch_that_fails_is_an_error_of_that_frame_and_nothing_is_left(
     model: Model, driver: FakeDriver, pictures: list[NDArray[np.uint8]], call: str
 ) -> None:
     with closing(TensorRtBackend(model, ready(FakeEngine(model.path, driver)), driver)) as backend:
-        driver.fail[call] = (1, "CUDA_ERROR_LAUNCH_FAILED")
-        with pytest.raises(PipelineError, match=f"{call} says LAUNCH_FAILED"):
+        driver.fail[call] = (1, "CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES")
+        with pytest.raises(PipelineError, match=f"{call} says LAUNCH_OUT_OF_RESOURCES"):
             backend.lanes[0].infer(pictures[0])
 
 

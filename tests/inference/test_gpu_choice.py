@@ -46,6 +46,26 @@ def test_auto_takes_the_cpu_where_no_engine_was_built_and_says_so() -> None:
     choice = choose_backend(WITH_GPU, BackendName.AUTO, Precision.AUTO, unready=lambda: "the engine is missing")
     assert choice.name is BackendName.OPENVINO
     assert "no GPU is used: the engine is missing" in choice.reasons
+    assert choice.unused_gpu == "the engine is missing"
+
+
+def test_a_gpu_that_could_be_used_is_told_from_one_that_nobody_set_up() -> None:
+    def unused(gpu: Gpu) -> str:
+        machine = replace(WITH_GPU, gpu=gpu)
+        return choose_backend(machine, BackendName.AUTO, Precision.AUTO, unready=lambda: "").unused_gpu
+
+    assert unused(WHOLE) == ""
+    no_provider = replace(WHOLE, provider=Unknown("neither cuda-bindings nor pycuda is installed"))
+    assert unused(no_provider).endswith("is installed; pip install 'edge-us[cuda]' (docs/gpu.md)")
+    assert unused(replace(WHOLE, tensorrt=False)) == ""
+    assert unused(replace(WHOLE, driver=Unknown("the driver sees no GPU"))) == ""
+    assert choose_backend(WITH_GPU, BackendName.OPENVINO, Precision.AUTO, unready=lambda: "no engine").unused_gpu == ""
+
+
+def test_a_precision_that_only_the_gpu_has_is_refused_with_what_the_gpu_lacks() -> None:
+    with pytest.raises(UsageError, match="not fp16") as caught:
+        choose_backend(WITH_GPU, BackendName.AUTO, Precision.FP16, unready=lambda: "no engine; edge-us models prebuild")
+    assert caught.value.hint.endswith("No GPU is used: no engine; edge-us models prebuild")
 
 
 @pytest.mark.parametrize("precision", [Precision.AUTO, Precision.FP32, Precision.FP16, Precision.INT8])

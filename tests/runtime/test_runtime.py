@@ -10,12 +10,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edge_us.errors import PipelineError
+from edge_us.errors import GpuLostError, PipelineError
 from edge_us.finding import AiState, Finding, FindingKind, FrameResult, SourceState
 from edge_us.frame import Frame, PixelFormat, Rect
 from edge_us.overlay.picture import Picture
 from edge_us.runtime.analyser import Analyser, RegionPolicy
 from edge_us.runtime.composer import Captured, Composer
+from edge_us.runtime.failure import Failure
 from edge_us.runtime.ledger import Histogram, Ledger, RecentFps
 from edge_us.runtime.outputs import Outputs
 from edge_us.runtime.present import present
@@ -224,22 +225,133 @@ def test_a_result_is_out_before_anything_is_learnt_from_it(
 def test_networks_that_cannot_be_had_again_use_up_the_budget() -> None:
     detector = SlowDetector(error=RuntimeError("device lost"))
 
-    def gone(cause: str, hanging: bool, attempt: int) -> Analyser:
-        raise PipelineError(f"no device ({cause})", "")
+    def gone(failure: Failure, attempt: int) -> Analyser:
+        raise PipelineError(f"no device ({failure.message})", "Plug it in.")
 
-    worker = InferenceWorker(analyser(detector), lambda _result, _stages: None, gone, RestartBudget(2))
+    told: list[str] = []
+    worker = InferenceWorker(
+        analyser(detector), lambda _result, _stages: None, gone, RestartBudget(2, back_off_s=0.1), on_off=told.append
+    )
     try:
         _, failure = look(worker, 0)
     finally:
+        assert worker.close(), "no thread is left"
+    assert failure == "no device (no device (RuntimeError: device lost)); off after 2 restarts in 60 s"
+    (why,) = told
+    assert why.startswith("the AI is off after 2 restarts in 60 s: no device")
+    assert why.endswith("Plug it in."), "what to do is not lost"
+
+
+def test_what_can_never_work_again_in_this_process_is_not_tried_again() -> None:
+    detector = SlowDetector(error=GpuLostError("the GPU failed: LAUNCH_FAILED", "Start edge-us again."))
+    asked: list[Failure] = []
+
+    def refused(failure: Failure, attempt: int) -> Analyser:
+        asked.append(failure)
+        raise GpuLostError(failure.message, failure.hint)
+
+    told: list[str] = []
+    worker = InferenceWorker(
+        analyser(detector), lambda _result, _stages: None, refused, RestartBudget(5), on_off=told.append
+    )
+    try:
+        _, failure = look(worker, 0, 1.0)
+    finally:
         worker.close()
-    assert failure.endswith("off after 2 restarts in 60 s")
-    assert "no device" in failure
+    assert failure == "the GPU failed: LAUNCH_FAILED; off until edge-us is started again"
+    assert [each.lasts for each in asked] == [True], "asked once, for a fallback"
+    assert worker.restarts == {}
+    assert told == ["the AI is off until edge-us is started again: the GPU failed: LAUNCH_FAILED. Start edge-us again."]
+
+
+def test_building_networks_that_hangs_is_given_up_and_counts_as_a_restart() -> None:
+    detector = SlowDetector(error=RuntimeError("device lost"))
+    may, asked, delivered = threading.Event(), [], SlowDetector()
+
+    def hanging(failure: Failure, attempt: int) -> Analyser:
+        asked.append(failure)
+        may.wait(20)
+        return analyser(delivered)
+
+    budget = RestartBudget(2, back_off_s=0.01)
+    worker = InferenceWorker(
+        analyser(detector), lambda _result, _stages: None, hanging, budget, hang_s=0.2, build_s=0.2
+    )
+    try:
+        _, failure = look(worker, 0)
+        assert failure == "building the networks anew hangs for more than 0.2 s; off after 2 restarts in 60 s"
+        assert [each.hangs for each in asked] == [False, True]
+        assert worker.restarts == {"error": 1, "hang": 1}
+        may.set()  # both threads come back, with networks that nobody wants any more
+        newest, failure = look(worker, 1, 0.5)
+        assert newest is None
+        assert "off after" in failure
+    finally:
+        may.set()
+        worker.close()
+    assert not delivered.looked_at
+
+
+def test_a_change_of_networks_that_hangs_is_given_up_as_well() -> None:
+    may = threading.Event()
+
+    def hanging() -> Analyser:
+        may.wait(20)
+        return analyser(SlowDetector())
+
+    detector = SlowDetector()
+    worker = InferenceWorker(
+        analyser(detector), lambda _result, _stages: None, lambda *_: analyser(detector), RestartBudget(2), build_s=0.2
+    )
+    try:
+        worker.replace(hanging)
+        newest, failure = look(worker, 0)
+        assert newest is not None
+        assert failure == ""
+    finally:
+        may.set()
+        worker.close()
+    assert worker.restarts == {"hang": 1}
+
+
+def test_a_worker_that_waits_before_a_restart_ends_at_once() -> None:
+    detector = SlowDetector(error=RuntimeError("device lost"))
+    worker = InferenceWorker(
+        analyser(detector), lambda _result, _stages: None, lambda *_: analyser(detector),
+        RestartBudget(5, back_off_s=30),
+    )  # fmt: skip
+    look(worker, 0, 0.5)
+    started = time.monotonic()
+    assert worker.close()
+    assert time.monotonic() - started < 1
+    assert worker.restarts == {"error": 1}, "the second one was still being waited for"
+
+
+def test_restarts_wait_longer_each_time_and_the_first_one_not_at_all() -> None:
+    budget = RestartBudget(5, 60.0, back_off_s=0.5)
+    pauses = []
+    for at in range(5):
+        assert budget.take(at * 1000 * MS)
+        pauses.append(budget.pause_s(at * 1000 * MS))
+    assert pauses == [0, 0.5, 1, 2, 4]
+    budget = RestartBudget(5, 60.0)
+    assert budget.take(0)
+    assert budget.take(100_000 * MS)
+    assert budget.pause_s(100_000 * MS) == 0, "the one before is long ago"
+
+
+def test_restarts_that_take_long_and_never_help_use_up_the_budget_too() -> None:
+    budget = RestartBudget(3, 60.0)
+    assert [budget.take(at * 100_000 * MS) for at in range(4)] == [True, True, True, False]
+    assert str(budget) == "3 restarts in vain"
 
 
 def test_the_restart_budget_refills_with_time_until_it_is_overdrawn() -> None:
     budget = RestartBudget(2, 60.0)
     second = 1000 * MS
-    assert [budget.take(at * second) for at in (0, 30, 61, 91)] == [True] * 4
+    for at in (0, 30, 61, 91):
+        assert budget.take(at * second)
+        budget.worked()
     assert budget.recent(100 * second) == 2
     assert not budget.take(100 * second)
     assert not budget.take(10_000 * second), "once overdrawn it stays so: what comes and goes is worse than what is off"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,16 +16,18 @@ from edge_us.config import load_config
 from edge_us.cuda.probe import DriverInfo, GpuInfo
 from edge_us.errors import ExitCode, MissingDependencyError, ModelError, UsageError
 from edge_us.finding import Unknown
+from edge_us.inference.backend import BackendInfo, BackendName, Network, Precision
 from edge_us.inference.gpu import Gpu
 from edge_us.inference.model import load_model
 from edge_us.inference.registry import list_classifiers, list_models
 from edge_us.runtime import prebuilding
-from edge_us.runtime.networks import Networks
+from edge_us.runtime.failure import Failure
+from edge_us.runtime.networks import Networks, open_engine_for
 from edge_us.tensorrt.api import Api
 from edge_us.tensorrt.cache import record_path
 from edge_us.tensorrt.overview import overview
 from edge_us.tensorrt.prebuild import prebuild
-from edge_us.tensorrt.target import no_gpu
+from edge_us.tensorrt.target import no_gpu, target_here
 from edge_us.tensorrt.told import telling
 from tests.tensorrt_engines.fake import ORIN, fitting
 from tests.tensorrt_engines.rtx import rtx_api
@@ -126,6 +130,51 @@ def test_run_with_build_makes_the_engines_of_detector_and_classifier(
     assert "lesion-fast: Building engine, 0 %" in capsys.readouterr().err
 
 
+AXILLA = {"exam": "axilla", "node_classifier": "node-phantom"}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, AXILLA, {**AXILLA, "classifier": "lesion-malignancy"}, {"precision": "fp16"}, {"precision": "int8"}],
+    ids=str,
+)
+def test_engines_are_built_for_the_very_networks_and_precisions_that_a_run_opens(
+    options: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built: list[tuple[str, Precision]] = []
+    opened: list[tuple[str, Precision]] = []
+
+    def build(network: Network, precision: Precision, **_: Any) -> None:
+        built.append((network.sha256, precision))
+
+    def open_(network: Network, _backend: BackendName, precision: Precision, *_: Any) -> Any:
+        opened.append((network.sha256, precision))
+        return SimpleNamespace(info=BackendInfo("played", precision.value, "nothing"), lanes=[None], close=print)
+
+    monkeypatch.setattr("edge_us.tensorrt.prebuild.prebuild", build)
+    monkeypatch.setattr("edge_us.inference.backends.open_backend", open_)
+    monkeypatch.setattr("edge_us.runtime.engine.warm_up", lambda *_: None)
+    config = load_config({"source": "phantom:", **options}, environment={})
+    prebuilding.build_missing(config)
+    open_engine_for(config).close()
+    assert built == opened
+    model = load_model("axilla" if "exam" in options else "default", config.precision)
+    names = {model.classifier, options.get("classifier"), options.get("node_classifier")}
+    assert {sha256 for sha256, _ in built} == {
+        model.sha256, *(entry.sha256 for entry in list_classifiers() if entry.name in names)
+    }  # fmt: skip
+
+
+def test_run_with_build_only_makes_the_engines_of_its_options_and_shows_nothing(machine: Path) -> None:
+    words = ("run", "phantom:?frames=5", "--build-only", "--classifier", "off", "--min-score", "0.5")
+    done = edge_us(*words)
+    assert done.exit_code == ExitCode.OK, done.output
+    assert [path.name for path in machine.glob("*.engine")] == ["lesion-fast-fp16.engine"]
+    assert "lesion-fast fp16: " in done.output
+    assert "frames shown" not in done.output
+    assert "already there" in edge_us(*words).output
+
+
 def test_without_build_a_run_builds_nothing_and_names_the_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -145,6 +194,34 @@ def test_without_build_a_run_builds_nothing_and_names_the_command(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_where_auto_takes_the_cpu_although_there_is_a_gpu_the_run_warns_once_and_names_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = fitting(load_model("lesion-fast"))
+    orin = DriverInfo("12.6", "36.4.3", (GpuInfo("Orin", (8, 7), 8 << 30, True),))
+    monkeypatch.setenv("EDGE_US_ENGINES", str(tmp_path / "engines"))
+    monkeypatch.setattr("edge_us.inference.backends.probe_gpu", lambda _name: Gpu(orin, "cuda-bindings", True))
+    monkeypatch.setattr("edge_us.tensorrt.target.probe_driver", lambda: orin)
+    monkeypatch.setattr("edge_us.tensorrt.api.load_api", fake.api)
+    report = tmp_path / "report.json"
+    words = ("run", "phantom:?frames=5", "--classifier", "off", "--log", "json", "--report", str(report))
+    done = edge_us(*words)
+    assert done.exit_code == ExitCode.OK, done.output
+    (warning,) = json.loads(report.read_text())["warnings"]
+    assert warning.startswith("the GPU is not used: the engine of lesion-fast in fp16 was not built for this machine")
+    assert warning.endswith("edge-us models prebuild lesion-fast --precision fp16")
+    assert done.stderr.count(f"warning: {warning}") == 1
+    logged = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
+    assert [line["reason"] for line in logged if line["event"] == "networks warning"] == [warning]
+    prebuild(load_model("lesion-fast"), folder=tmp_path / "engines", api=fake.api(), target=target_here())
+    monkeypatch.setattr("edge_us.tensorrt.target.probe_driver", lambda: replace(orin, release="36.5.0"))
+    fake.told.clear()
+    edge_us(*words)
+    (warning,) = json.loads(report.read_text())["warnings"]
+    assert "driver is 36.5.0 here, the engine was built for 36.4.3" in warning, "one that no longer fits is said too"
+    assert fake.told == [], "nothing was built or loaded"
+
+
 def test_run_with_build_refuses_a_backend_that_takes_no_engine() -> None:
     config = load_config({"source": "phantom:", "build": True, "backend": "openvino"}, environment={})
     with pytest.raises(UsageError, match="--backend openvino takes none"):
@@ -161,7 +238,7 @@ def test_engines_are_built_once_before_a_run_and_never_when_networks_are_renewed
     made = Networks(config, None, 0)
     try:
         assert built == [True] * asked
-        made.renew("a fault", hanging=False, attempt=1)
+        made.renew(Failure("a fault"), attempt=1)
         assert built == [True] * asked
     finally:
         made.close()
