@@ -154,6 +154,14 @@ def test_the_networks_own_time_is_asked_of_the_gpu(model: Model, driver: FakeDri
         assert backend.engine_ms(3) == [1.0, 1.0, 1.0]
 
 
+def test_the_engines_own_time_holds_no_kernel_of_ours(model: Model, cpu_kernels: CpuKernels) -> None:
+    driver = FakeDriver(cpu_kernels, graphs=False)
+    with closing(TensorRtBackend(model, ready(FakeEngine(model.path, driver)), driver)) as backend:
+        before = driver.calls.count("launch")
+        backend.engine_ms(3)
+        assert driver.calls.count("launch") == before
+
+
 OPENING = ("push", "allocate", "allocate_host", "create_stream", "create_event", "load_module", "function", "launch")
 
 
