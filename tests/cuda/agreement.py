@@ -122,7 +122,7 @@ def _meet(one: Finding, other: Finding) -> bool:
 def _iou(one: Finding, other: Finding) -> float:
     first, second = _mask(one), _mask(other)
     either = np.count_nonzero(first | second)
-    return 1.0 if not either else np.count_nonzero(first & second) / either
+    return 1.0 if not either else float(np.count_nonzero(first & second) / either)
 
 
 def _mask(finding: Finding) -> NDArray[np.bool_]:
