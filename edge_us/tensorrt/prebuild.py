@@ -111,7 +111,7 @@ def _build(
     )
     unknown = check_precision(plan.types, key.precision, network.name)
     record = EngineRecord(
-        schema="edge-us/engine/1",
+        schema="edge-us/engine/2",
         model=network.name,
         key=key,
         engine_sha256=hashlib.sha256(plan.data).hexdigest(),
@@ -119,7 +119,7 @@ def _build(
         tensors=plan.types,
         precision_unknown=None if unknown is None else unknown.reason,
         build_seconds=round(time.monotonic() - started, 1),
-    )
+    ).sealed()
     write_engine(path, plan.data, record)
     if plan.timings:
         write_timings(timings, plan.timings)
