@@ -14,7 +14,7 @@ from edge_us.finding import Unknown
 from edge_us.inference.backend import BackendName, Precision
 from edge_us.inference.backends import choose_backend
 from edge_us.sinks.display import sink_candidates
-from edge_us.sinks.recording import ENCODERS
+from edge_us.sinks.recording import ENCODERS, HARDWARE
 
 CORE = ("appsrc", "appsink", "decodebin", "videoconvert", "videoscale")
 """Elements without which nothing runs."""
@@ -96,7 +96,11 @@ def _decoding(facts: Facts) -> tuple[str, ...]:
 
 
 def _recording(facts: Facts) -> tuple[str, ...]:
-    return (next((name for name in ENCODERS if name in facts.elements), "none"),)
+    found = [name for name in ENCODERS if name in facts.elements]
+    software = next((name for name in found if name not in HARDWARE), None)
+    if not found or found[0] not in HARDWARE or software is None:
+        return (found[0] if found else "none",)
+    return (found[0], f"{software} where its device cannot be opened")
 
 
 def _display(facts: Facts) -> tuple[str, ...]:

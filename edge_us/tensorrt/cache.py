@@ -45,7 +45,7 @@ class EngineRecord(BaseModel):
     tensors: dict[str, int] = Field(description="How many tensors of the engine have which type, read back from it.")
     precision_unknown: str | None = Field(description="Why the types do not tell the precision; null where they do.")
     build_seconds: float
-    sha256: str = Field("", description="Of all the other fields, as they stand in the file.")
+    sha256: str = Field(default="", description="Of all the other fields, as they stand in the file.")
 
     def sealed(self) -> EngineRecord:
         """The same record with its sha256."""

@@ -52,7 +52,7 @@ def test_a_gpu_without_tensorrt_is_no_problem_but_said_with_what_is_missing() ->
     assert found.used["inference"][0] == "openvino fp32 on the CPU"
     assert "no GPU is used" in found.used["inference"][1]
     assert {advice.what for advice in found.advice} >= {"inference on the GPU: TensorRT"}
-    assert found.used["recording"] == ("nvh264enc",)
+    assert found.used["recording"] == ("nvh264enc", "x264enc where its device cannot be opened")
 
 
 def advice(facts: Facts, words: str) -> str:

@@ -164,7 +164,7 @@ def test_a_record_that_was_changed_is_not_believed(
     model: Model, here: EngineKey, engine: Path, fields: dict[str, Any]
 ) -> None:
     change(engine, seal=False, **fields)
-    with pytest.raises(ModelError, match="its record .*: it was changed after it was written"):
+    with pytest.raises(ModelError, match=r"its record .*: it was changed after it was written"):
         read_engine(model, here, engine.parent)
 
 
