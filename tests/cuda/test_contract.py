@@ -41,7 +41,7 @@ def test_a_real_package_keeps_the_contract_on_a_libcuda_that_is_played(provider:
     except MissingDependencyError as error:
         pytest.skip(error.message)
     said = with_libcuda(libcuda, "-m", "tests.cuda.played_gpu", provider.value)
-    assert len(said.split()) == len(CHECKS) + 1
+    assert len(said.split()) == len(CHECKS) + 2
 
 
 def test_the_benchmark_runs_where_most_is_missing_and_says_of_each_part_what(
