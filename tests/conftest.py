@@ -26,3 +26,14 @@ def shared_dir() -> Path:
 def serve() -> Iterator[Serve]:
     """Starts real RTSP servers; skips where gst-rtsp-server is not installed."""
     yield from rtsp_servers()
+
+
+@pytest.fixture(scope="session")
+def libcuda(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a libcuda that is played (`tests/cuda/libcuda.cpp`)."""
+    from tests.cuda.cpu_kernels import HERE, compile_shared
+
+    folder = tmp_path_factory.mktemp("libcuda")
+    library = compile_shared((HERE / "libcuda.cpp").read_text(), folder, "libcuda.so.1")
+    (folder / "libcuda.so").symlink_to(library)  # the name that pycuda may be linked against
+    return folder

@@ -28,6 +28,7 @@ from edge_us.errors import InputError, PipelineError, UsageError
 from edge_us.inference.backend import Precision
 from edge_us.inference.built import Inherited
 from edge_us.inference.model import load_model
+from edge_us.inference.registry import find_classifier
 
 if TYPE_CHECKING:
     from edge_us.inference.model import Model
@@ -91,6 +92,11 @@ def build_model(
         Something that is asked for cannot be had; the message says what.
     """
     settings = settings or Int8Settings()
+    if find_classifier(name_or_path) is not None:
+        raise UsageError(
+            f"{name_or_path} is a classifier: files in other precisions are built of detectors alone",
+            f"Its fp16 engine is built from the file as it is: edge-us models prebuild {name_or_path}",
+        )
     model = load_model(name_or_path)
     wanted = Precision(precision.value)
     out = Path(f"{model.name}-{wanted.value}.onnx") if out is None else out

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from edge_us.capture.decoding import KNOWN
@@ -62,6 +62,18 @@ def usable_elements() -> frozenset[str]:
     """`available_elements` without the decoders that somebody switched off (``GST_PLUGIN_FEATURE_RANK=NAME:NONE``)."""
     find = load_gst().ElementFactory.find
     return available_elements() - {name for name in KNOWN & available_elements() if find(name).get_rank() == 0}
+
+
+@cache
+def element_opens(name: str) -> bool:
+    """Whether an element can be made ready, which opens its device; asked once in a process."""
+    gst = load_gst()
+    element = gst.ElementFactory.make(name)
+    if element is None:
+        return False
+    opened = element.set_state(gst.State.READY) != gst.StateChangeReturn.FAILURE
+    element.set_state(gst.State.NULL)
+    return bool(opened)
 
 
 def gst_version() -> tuple[int, int]:

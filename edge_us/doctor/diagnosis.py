@@ -7,16 +7,19 @@ from dataclasses import dataclass
 
 from edge_us.capture.decoding import H264, H265, MJPEG, best_decoders, is_jetson
 from edge_us.capture.gst import HINT
+from edge_us.cuda.probe import DriverInfo
 from edge_us.doctor.facts import Facts
 from edge_us.errors import EdgeUsError, ExitCode
 from edge_us.finding import Unknown
 from edge_us.inference.backend import BackendName, Precision
 from edge_us.inference.backends import choose_backend
 from edge_us.sinks.display import sink_candidates
-from edge_us.sinks.recording import ENCODERS
+from edge_us.sinks.recording import ENCODERS, HARDWARE
 
 CORE = ("appsrc", "appsink", "decodebin", "videoconvert", "videoscale")
 """Elements without which nothing runs."""
+NEWEST_BINDINGS = 13
+"""Newest major version of cuda-bindings that the extra ``cuda`` takes."""
 _LIVE = {"v4l2src": "V4L2", "rtspsrc": "RTSP", "decklinkvideosrc": "DeckLink"}
 _CODECS = {H264: "H.264", H265: "H.265", MJPEG: "MJPEG"}
 _INSTALL_AGAIN = "Install edge-us again, or restore the files from the repository; see `edge-us models verify`."
@@ -93,7 +96,11 @@ def _decoding(facts: Facts) -> tuple[str, ...]:
 
 
 def _recording(facts: Facts) -> tuple[str, ...]:
-    return (next((name for name in ENCODERS if name in facts.elements), "none"),)
+    found = [name for name in ENCODERS if name in facts.elements]
+    software = next((name for name in found if name not in HARDWARE), None)
+    if not found or found[0] not in HARDWARE or software is None:
+        return (found[0] if found else "none",)
+    return (found[0], f"{software} where its device cannot be opened")
 
 
 def _display(facts: Facts) -> tuple[str, ...]:
@@ -129,18 +136,33 @@ def _model_problems(facts: Facts) -> tuple[Problem, ...]:
     return tuple(Problem(text, _INSTALL_AGAIN, ExitCode.MODEL) for text in bad)
 
 
+def _driver_advice(facts: Facts, driver: DriverInfo) -> Iterator[Advice]:
+    """What offers the driver to Python: the major version of cuda-bindings must not be beyond the driver's CUDA."""
+    major = driver.cuda.partition(".")[0]
+    beyond = int(major) + 1
+    if isinstance(facts.inference.gpu.provider, Unknown):
+        fitting = "" if beyond > NEWEST_BINDINGS else f" 'cuda-bindings<{beyond}'"
+        how = f"pip install 'edge-us[cuda]'{fitting} (docs/gpu.md)"
+        yield Advice("inference on the GPU: a way to its driver", how)
+    elif facts.cuda_bindings is not None and int(facts.cuda_bindings.partition(".")[0]) >= beyond:
+        what = f"inference on the GPU: cuda-bindings {facts.cuda_bindings} is too new for CUDA {driver.cuda}"
+        yield Advice(what, f"pip install 'cuda-bindings<{beyond}', or a newer driver")
+
+
 def _advice(facts: Facts) -> Iterator[Advice]:
     gpu = facts.inference.gpu
     if isinstance(gpu.driver, Unknown):
         how = "NVIDIA's driver; in a container start it with --gpus all (Jetson: --runtime nvidia)"
         yield Advice("inference on a GPU", how)
     else:
-        if isinstance(gpu.provider, Unknown):
-            yield Advice("inference on the GPU: a way to its driver", "pip install 'edge-us[cuda]' (docs/gpu.md)")
+        yield from _driver_advice(facts, gpu.driver)
         if not gpu.tensorrt:
             where = "sudo apt-get install nvidia-jetpack, and a venv made with --system-site-packages"
             desktop = "pip install tensorrt, from NVIDIA's own package index"
             yield Advice("inference on the GPU: TensorRT", desktop if facts.jetson is None else where)
+            if facts.onnxruntime_cuda:
+                how = "--backend onnxruntime-cuda: ONNX Runtime's CUDA provider is here, and is only taken by name"
+                yield Advice("inference on the GPU now", how)
         elif facts.unready:
             yield Advice("inference on the GPU: engines", "edge-us models prebuild (docs/engines.md)")
     if isinstance(facts.gstreamer, Unknown):

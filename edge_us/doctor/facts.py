@@ -6,6 +6,7 @@ import os
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,10 @@ class Facts:
         The kernel has a display device.
     inference : Machine
         Backends, precisions and GPU.
+    onnxruntime_cuda : bool
+        ONNX Runtime has its CUDA provider; not asked where there is no GPU.
+    cuda_bindings : str or None
+        Version of cuda-bindings, None where it is not installed.
     unready : str
         Why the default model's engine cannot be taken; empty where it is ready, or where GPU or TensorRT is missing.
     engines : tuple of str
@@ -88,6 +93,8 @@ class Facts:
     session: Mapping[str, str]
     has_drm: bool
     inference: Machine
+    onnxruntime_cuda: bool
+    cuda_bindings: str | None
     unready: str
     engines: tuple[str, ...]
     models: tuple[tuple[str, str], ...] | Unknown
@@ -123,6 +130,8 @@ def gather_facts(environment: Mapping[str, str] = os.environ, root: Path = Path(
         session={name: environment[name] for name in SESSION if environment.get(name)},
         has_drm=(root / "dev/dri").is_dir(),
         inference=inference,
+        onnxruntime_cuda=not isinstance(inference.gpu.driver, Unknown) and _has_cuda_provider(),
+        cuda_bindings=_version("cuda-bindings"),
         unready=unready,
         engines=engines,
         models=_models(),
@@ -163,6 +172,23 @@ def _engines() -> tuple[str, tuple[str, ...]]:
         return unready_engine(load_model(DEFAULT_NAME), Precision.AUTO), overview()
     except EdgeUsError as error:
         return error.message, ()
+
+
+def _has_cuda_provider() -> bool:
+    from edge_us.inference.libraries import load_onnxruntime
+    from edge_us.inference.onnxruntime_cuda_backend import PROVIDER
+
+    try:
+        return PROVIDER in load_onnxruntime().get_available_providers()
+    except ImportError:
+        return False
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def _models() -> tuple[tuple[str, str], ...] | Unknown:

@@ -50,6 +50,7 @@ def as_json(facts: Facts, diagnosis: Diagnosis) -> dict[str, Any]:
             "openvino": facts.inference.openvino,
             "onnxruntime": facts.inference.onnxruntime,
             "tensorrt": gpu.tensorrt,
+            "onnxruntime_cuda": facts.onnxruntime_cuda,
         },
         "engines": list(facts.engines),
         "gstreamer": None if isinstance(facts.gstreamer, Unknown) else facts.gstreamer,

@@ -5,13 +5,15 @@ The driver is asked before any GPU library is imported: some of them end the pro
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from edge_us.cuda.driver import installed_provider, open_driver
+from edge_us.cuda.driver import Provider, installed_provider, open_driver
 from edge_us.cuda.probe import DriverInfo, probe_driver
-from edge_us.errors import EdgeUsError, MissingDependencyError
+from edge_us.errors import EdgeUsError, MissingDependencyError, UsageError
 from edge_us.finding import Unknown
 from edge_us.inference.backend import BackendInfo, BackendName, Precision
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from edge_us.inference.backend import Backend, Network
 
 GPU_BACKENDS = (BackendName.TENSORRT, BackendName.ONNXRUNTIME_CUDA)
+PROVIDER_VARIABLE = "EDGE_US_CUDA"
+"""Names the package that offers the driver to TensorRT's backend."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,22 @@ NO_TENSORRT = Gpu(Unknown("TensorRT is not installed"), Unknown("was not looked 
 """Of a machine whose GPU was not looked for."""
 
 
+def wanted_provider(environment: Mapping[str, str] = os.environ) -> Provider:
+    """The package that was asked for with ``EDGE_US_CUDA``; any where nothing was.
+
+    Raises
+    ------
+    UsageError
+        There is no such package.
+    """
+    text = environment.get(PROVIDER_VARIABLE) or Provider.AUTO.value
+    try:
+        return Provider(text)
+    except ValueError:
+        names = ", ".join(each.value for each in Provider)
+        raise UsageError(f"{PROVIDER_VARIABLE} is {text!r}", f"It takes one of {names}.") from None
+
+
 def probe_gpu(name: BackendName | None = None) -> Gpu:
     """Look at this machine's GPU, as far as it matters for a backend (None: all of it); imports no library of it.
 
@@ -71,7 +91,7 @@ def probe_gpu(name: BackendName | None = None) -> Gpu:
     if name is not None and name not in GPU_BACKENDS and not (name is BackendName.AUTO and tensorrt):
         return NO_TENSORRT
     try:
-        provider: str | Unknown = installed_provider().value
+        provider: str | Unknown = installed_provider(wanted_provider()).value
     except MissingDependencyError as error:
         provider = Unknown(error.message)
     return Gpu(probe_driver(), provider, tensorrt)
@@ -110,9 +130,9 @@ def open_tensorrt(model: Network, precision: Precision, lanes: int) -> Backend:
     from edge_us.tensorrt.load import load_engine
 
     found = _driver()
-    installed_provider()
+    provider = installed_provider(wanted_provider())
     loaded = load_engine(model, precision)
-    driver = open_driver()
+    driver = open_driver(provider)
     device = f"{found.gpu.name} ({loaded.api}, {driver.name})"
     info = BackendInfo(BackendName.TENSORRT.value, loaded.precision.value, device)
     ready = ReadyEngine(loaded.engine, loaded.runtime, output_names(model.path), info)

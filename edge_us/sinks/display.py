@@ -16,6 +16,7 @@ from edge_us.errors import EdgeUsError, MissingDependencyError, PipelineError, U
 from edge_us.finding import FrameResult
 from edge_us.frame import Frame, Rect
 from edge_us.overlay.picture import Picture
+from edge_us.sinks.drm import Connector, connected_connectors
 from edge_us.sinks.feed import picture_buffer, picture_caps
 from edge_us.sinks.sink import Sees
 
@@ -55,7 +56,9 @@ def sink_candidates(
     return tuple(name for name in order if name in elements)
 
 
-def display_pipeline(sink: str, *, fullscreen: bool, area: Rect | None = None, connector: int | None = None) -> str:
+def display_pipeline(
+    sink: str, *, fullscreen: bool, area: Rect | None = None, connector: Connector | None = None
+) -> str:
     """GStreamer pipeline for one kind of sink.
 
     Parameters
@@ -64,8 +67,8 @@ def display_pipeline(sink: str, *, fullscreen: bool, area: Rect | None = None, c
     fullscreen : bool
     area : Rect or None
         The monitor on the X screen, for sinks that do not scale or place themselves.
-    connector : int or None
-        DRM connector of the monitor, for kmssink.
+    connector : Connector or None
+        Of the monitor, for kmssink.
     """
     options = "name=out sync=false qos=false enable-last-sample=false"
     source = "appsrc name=in format=time is-live=true leaky-type=downstream max-buffers=1 max-bytes=0 max-time=0"
@@ -77,7 +80,9 @@ def display_pipeline(sink: str, *, fullscreen: bool, area: Rect | None = None, c
     if sink == "waylandsink":
         return f"{source} ! videoconvert ! waylandsink {options} fullscreen={str(fullscreen).lower()}"
     if sink == "kmssink":
-        wanted = "" if connector is None else f" connector-id={connector}"
+        wanted = "" if connector is None else f" connector-id={connector.number}"
+        if connector is not None and connector.driver:
+            wanted += f" driver-name={connector.driver}"
         return f"{source} ! videoconvert ! kmssink {options}{wanted}"
     if sink == "xvimagesink":
         return f"{source} ! videoconvert ! xvimagesink {options} force-aspect-ratio=true"
@@ -86,18 +91,6 @@ def display_pipeline(sink: str, *, fullscreen: bool, area: Rect | None = None, c
         size = f"width={area.width},height={area.height},pixel-aspect-ratio=1/1"
         fit = f"videoscale add-borders=true ! video/x-raw,{size} ! videoconvert"
     return f"{source} ! {fit} ! ximagesink {options} force-aspect-ratio=true"
-
-
-def connected_connectors(drm: Path = Path("/sys/class/drm")) -> tuple[int, ...]:
-    """DRM ids of the connectors that a monitor is plugged into, by name."""
-    ids = []
-    for folder in sorted(drm.glob("card*-*")):
-        try:
-            if (folder / "status").read_text().strip() == "connected":
-                ids.append(int((folder / "connector_id").read_text()))
-        except (OSError, ValueError):
-            continue
-    return tuple(ids)
 
 
 class Display:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
-from edge_us.capture.gst import available_elements, gst_version
+from edge_us.capture.gst import available_elements, element_opens, gst_version
 from edge_us.errors import MissingDependencyError, PipelineError
 from edge_us.finding import FrameResult
 from edge_us.frame import Frame
@@ -25,6 +26,8 @@ ENCODERS = {
     "openh264enc": "openh264enc bitrate=8000000 gop-size={gop} complexity=low",
 }
 """Encoders, best first."""
+HARDWARE = ("nvv4l2h264enc", "nvh264enc")
+"""Encoders whose element may be installed where the device has none, as on Jetson Orin Nano."""
 ONE_RUN_SINCE = (1, 22)
 """GStreamer version from which a fragment has a single track run; before, `RunMerger` sees to it."""
 PRESET = "ultrafast"
@@ -51,6 +54,11 @@ def recording_pipeline(path: Path, fps: float, elements: frozenset[str]) -> str:
         f"! h264parse ! mp4mux fragment-duration={FRAGMENT_MS} streamable=true "
         f'! filesink name=out buffer-mode=unbuffered sync=false location="{place}"'
     )
+
+
+def encoders_that_open(elements: frozenset[str], opens: Callable[[str], bool] = element_opens) -> frozenset[str]:
+    """The elements without those encoders whose device cannot be opened; ``opens`` says so of one."""
+    return elements - {name for name in HARDWARE if name in elements and not opens(name)}
 
 
 def _pictures_per_fragment(fps: float) -> int:
@@ -161,7 +169,7 @@ class Recording:
             ) from None
 
     def _pipeline(self, path: Path) -> str:
-        return recording_pipeline(path, self._fps, available_elements())
+        return recording_pipeline(path, self._fps, encoders_that_open(available_elements()))
 
     def _open_next_part(self) -> Feed:
         number = len(self._paths) + 1

@@ -7,6 +7,7 @@ about a foreign or damaged engine name nothing, and some versions crash over it.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import tempfile
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from edge_us.errors import EdgeUsError, EngineMismatchError, ModelError, PipelineError
 from edge_us.inference.backend import NetworkFile, Precision
 from edge_us.tensorrt.key import EngineKey, EngineOptions, difference
+from edge_us.tensorrt.readback import precision_of
 
 if TYPE_CHECKING:
     from edge_us.tensorrt.api import Api
@@ -35,7 +37,7 @@ class EngineRecord(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    schema_name: Literal["edge-us/engine/1"] = Field("edge-us/engine/1", alias="schema")
+    schema_name: Literal["edge-us/engine/2"] = Field("edge-us/engine/2", alias="schema")
     model: str = Field(description="Name of the model, for people.")
     key: EngineKey
     engine_sha256: str
@@ -43,6 +45,26 @@ class EngineRecord(BaseModel):
     tensors: dict[str, int] = Field(description="How many tensors of the engine have which type, read back from it.")
     precision_unknown: str | None = Field(description="Why the types do not tell the precision; null where they do.")
     build_seconds: float
+    sha256: str = Field(default="", description="Of all the other fields, as they stand in the file.")
+
+    def sealed(self) -> EngineRecord:
+        """The same record with its sha256."""
+        return self.model_copy(update={"sha256": self.digest()})
+
+    def digest(self) -> str:
+        """The sha256 that it must have."""
+        fields = self.model_dump(mode="json", by_alias=True, exclude={"sha256"})
+        return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
+
+    def fault(self) -> str:
+        """What is wrong with it as such; empty where nothing is."""
+        if self.sha256 != self.digest():
+            return "it was changed after it was written"
+        found = precision_of(self.tensors)
+        read_back = None if isinstance(found, Precision) else found.reason
+        if read_back != self.precision_unknown or (read_back is None and found is not self.key.precision):
+            return f"its tensors are not those of an engine in {self.key.precision.value}"
+        return ""
 
 
 class EngineState(Enum):
@@ -160,6 +182,8 @@ def read_engine(
     try:
         with record_path(path).open("rb") as file:
             record = EngineRecord.model_validate_json(file.read(_MOST_RECORD_BYTES))
+        if fault := record.fault():
+            raise ModelError(f"{what} cannot be used: its record {record_path(path)}: {fault}", hint)
         found = difference(record.key, here, options=options)
         if found is not None:
             raise EngineMismatchError(f"{what} does not fit: {found} ({path})", hint)
@@ -175,7 +199,7 @@ def read_engine(
 def write_engine(path: Path, data: bytes, record: EngineRecord) -> None:
     """Write an engine and its record, each whole or not at all; a reader between both finds the sha256 different."""
     write_whole(path, data)
-    write_whole(record_path(path), (record.model_dump_json(by_alias=True, indent=1) + "\n").encode())
+    write_whole(record_path(path), (record.sealed().model_dump_json(by_alias=True, indent=1) + "\n").encode())
 
 
 def read_timings(path: Path) -> bytes:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge_us.errors import ModelError
+from edge_us.errors import EngineMismatchError, ModelError
 from edge_us.inference.backend import Precision
 from edge_us.tensorrt.api import Api, load_api
 from edge_us.tensorrt.build import deserialise
@@ -85,6 +85,7 @@ def load_engine(
     path = engine_path(folder, network.name, precision)
     runtime, engine = deserialise(api, data, path, host_code=record.key.options.version_compatible)
     _check_input(api.trt, engine, network, path)
+    _check_compatibility(api.trt, engine, record, path)
     return LoadedEngine(engine, runtime, api, precision, record)
 
 
@@ -99,5 +100,16 @@ def _check_input(trt: Any, engine: Any, network: Network, path: Path) -> None:
     if found != wanted:
         raise ModelError(
             f"the engine {path} takes {found}, but {network.name} {wanted}",
+            "Build it again with `edge-us models prebuild`.",
+        )
+
+
+def _check_compatibility(trt: Any, engine: Any, record: EngineRecord, path: Path) -> None:
+    """The GPU may be another than the engine was built for only where the engine itself says so."""
+    level = engine.hardware_compatibility_level
+    if (level == trt.HardwareCompatibilityLevel.AMPERE_PLUS) != record.key.options.hardware_compatible:
+        built = record.key.options.hardware_compatible
+        raise EngineMismatchError(
+            f"the engine {path} does not fit its record: hardware compatible is {built} there, the engine says {level}",
             "Build it again with `edge-us models prebuild`.",
         )

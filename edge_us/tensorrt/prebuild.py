@@ -23,7 +23,8 @@ from edge_us.tensorrt.cache import (
     write_engine,
     write_timings,
 )
-from edge_us.tensorrt.key import EngineOptions
+from edge_us.tensorrt.key import EngineKey, EngineOptions
+from edge_us.tensorrt.lock import alone
 from edge_us.tensorrt.readback import check_precision
 from edge_us.tensorrt.source import engine_precision, source_file
 from edge_us.tensorrt.target import NO_GPU, Target, target_here
@@ -77,30 +78,48 @@ def prebuild(
     precision = engine_precision(network, precision)
     here = key_for(network, precision, api, target, options or EngineOptions())
     path = engine_path(folder, network.name, precision)
-    with suppress(ModelError):  # missing, damaged, or for something else
-        return Prebuilt(path, read_engine(network, here, folder, options=options is not None)[1], is_new=False)
-    onnx = source_file(network, precision, folder)
-    timings = folder / f"{api.name.value}-{api.version}.timings"
+
+    def ready() -> Prebuilt | None:
+        with suppress(ModelError):  # missing, damaged, or for something else
+            return Prebuilt(path, read_engine(network, here, folder, options=options is not None)[1], is_new=False)
+        return None
+
+    def wait() -> None:
+        if progress is not None:
+            progress("another process builds it", 0, 1)
+
+    if found := ready():
+        return found
+    with alone(path, wait):
+        # Another process may have built it while this one waited.
+        return ready() or _build(network, here, path, api, target, progress)
+
+
+def _build(
+    network: Network, key: EngineKey, path: Path, api: Api, target: Target, progress: Progress | None
+) -> Prebuilt:
+    onnx = source_file(network, key.precision, path.parent)
+    timings = path.with_name(f"{api.name.value}-{api.version}.timings")
     started = time.monotonic()
     plan = build_engine(
         api,
         onnx,
-        here.options,
+        key.options,
         timings=read_timings(timings),
         has_driver=target.gpu != NO_GPU,
         progress=progress,
     )
-    unknown = check_precision(plan.types, precision, network.name)
+    unknown = check_precision(plan.types, key.precision, network.name)
     record = EngineRecord(
-        schema="edge-us/engine/1",
+        schema="edge-us/engine/2",
         model=network.name,
-        key=here,
+        key=key,
         engine_sha256=hashlib.sha256(plan.data).hexdigest(),
         onnx_sha256=hashlib.sha256(onnx.read_bytes()).hexdigest(),
         tensors=plan.types,
         precision_unknown=None if unknown is None else unknown.reason,
         build_seconds=round(time.monotonic() - started, 1),
-    )
+    ).sealed()
     write_engine(path, plan.data, record)
     if plan.timings:
         write_timings(timings, plan.timings)

@@ -127,6 +127,12 @@ def test_a_built_file_runs_like_its_source(half: Built, quantised: Built) -> Non
             assert getattr(model, field) == getattr(source, field), field
 
 
+def test_a_classifier_is_refused_as_one_and_the_way_to_its_engine_is_said() -> None:
+    with pytest.raises(UsageError, match="lesion-malignancy is a classifier") as caught:
+        build_model("lesion-malignancy", BuildPrecision.FP16)
+    assert "edge-us models prebuild lesion-malignancy" in caught.value.hint
+
+
 def test_an_int8_file_is_computed_and_reported_as_int8(quantised: Built) -> None:
     model = load_model(str(quantised.path))
     assert model.stored is Precision.INT8

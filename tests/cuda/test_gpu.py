@@ -128,6 +128,7 @@ def test_a_hundred_backends_one_after_the_other_leave_the_memory_as_it_was() -> 
 
 
 def test_a_whole_run_on_the_gpu(tmp_path: Path) -> None:
+    pytest.importorskip("typer")
     _open(load_model("default"), BackendName.TENSORRT, Precision.AUTO).close()
     source = "phantom:?probe=linear&lesion=benign&size=640x480&frames=60&fps=30&seed=1"
     options = ["--backend", "tensorrt", "--classifier", "off", "--report", str(tmp_path / "report.json")]

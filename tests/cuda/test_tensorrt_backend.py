@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 
 import numpy as np
 import pytest
@@ -154,7 +155,48 @@ def test_the_networks_own_time_is_asked_of_the_gpu(model: Model, driver: FakeDri
         assert backend.engine_ms(3) == [1.0, 1.0, 1.0]
 
 
+def test_the_engines_own_time_holds_no_kernel_of_ours(model: Model, cpu_kernels: CpuKernels) -> None:
+    driver = FakeDriver(cpu_kernels, graphs=False)
+    with closing(TensorRtBackend(model, ready(FakeEngine(model.path, driver)), driver)) as backend:
+        before = driver.calls.count("launch")
+        backend.engine_ms(3)
+        assert driver.calls.count("launch") == before
+
+
+WITHOUT_GRAPH = ("begin_capture", "end_capture", "begin", "launch")
+"""Where these fail while a graph is taken, a lane works without one."""
 OPENING = ("push", "allocate", "allocate_host", "create_stream", "create_event", "load_module", "function", "launch")
+
+
+@pytest.mark.parametrize("ending", [False, True], ids=["opening", "closing"])
+def test_whichever_call_fails_nothing_is_left_but_what_could_not_be_given_back(
+    model: Model, cpu_kernels: CpuKernels, ending: bool
+) -> None:
+    """Each call in turn, not only the first of its kind."""
+    driver = FakeDriver(cpu_kernels)
+    engine = FakeEngine(model.path, driver, idle=True)
+    backend = TensorRtBackend(model, ready(engine), driver, lanes=2)
+    opened = len(driver.calls)
+    backend.close()
+    calls = Counter(driver.calls[opened:] if ending else driver.calls[:opened])
+    assert sum(calls.values()) > 30
+    for call, count in calls.items():
+        for number in range(1, count + 1):
+            driver = FakeDriver(cpu_kernels)
+            engine.queue = driver
+            error = (number, "CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES")
+            if ending:
+                backend = TensorRtBackend(model, ready(engine), driver, lanes=2)
+                driver.fail[call] = error
+                backend.close()  # a device that is lost takes nothing back: no error
+            else:
+                driver.fail[call] = error
+                with suppress(PipelineError):
+                    TensorRtBackend(model, ready(engine), driver, lanes=2).close()
+                    assert call in WITHOUT_GRAPH, f"call {number} of {call} failed and nobody noticed"
+                assert +driver.live == {}, f"call {number} of {call} left {+driver.live}"
+            assert driver.closed or call == "close", f"call {number} of {call}"
+            assert engine.contexts == 0, f"call {number} of {call}"
 
 
 @pytest.mark.parametrize("call", OPENING)

@@ -36,6 +36,8 @@ NO_GPU = Facts(
     session={},
     has_drm=False,
     inference=Machine("x86_64", "2026.0.0", "1.24.0", frozenset({Precision.FP32, Precision.BF16}), NO_DRIVER),
+    onnxruntime_cuda=False,
+    cuda_bindings=None,
     unready="",
     engines=(),
     models=MODELS,
@@ -68,10 +70,34 @@ JETSON = replace(
     session={"WAYLAND_DISPLAY": "wayland-0", "DISPLAY": ":0"},
     has_drm=True,
     inference=Machine("aarch64", "2025.4.0", "1.23.2", frozenset({Precision.FP32}), Gpu(ORIN, "cuda-bindings", True)),
+    cuda_bindings="12.9.4",
     engines=(
         "TensorRT 10.3.0 for Orin (8.7, driver 36.4.3), engines in /engines",
         "lesion-fast fp16: ready",
         "lesion-malignancy fp16: ready",
     ),
 )
-MACHINES = {"no-gpu": NO_GPU, "gpu-without-tensorrt": GPU_WITHOUT_TENSORRT, "jetson": JETSON}
+THOR = DriverInfo("13.0", "38.4.0", (GpuInfo("NVIDIA Thor", (11, 0), 122 * 2**30, True),))
+JETSON_THOR = replace(
+    JETSON,
+    python="3.12.3",
+    cpu="Neoverse-V3AE",
+    board="NVIDIA Jetson AGX Thor Developer Kit",
+    cores=14,
+    flags=("asimd", "asimddp", "bf16"),
+    jetson=Jetson("38.4.0", "120W", None, 31.2, 48.5),
+    gstreamer="GStreamer 1.24.2",
+    inference=Machine("aarch64", "2026.0.0", "1.24.0", frozenset({Precision.FP32}), Gpu(THOR, "cuda-bindings", True)),
+    cuda_bindings="13.0.3",
+    engines=(
+        "TensorRT 10.13.3.9 for NVIDIA Thor (11.0, driver 38.4.0), engines in /engines",
+        "lesion-fast fp16: ready",
+        "lesion-malignancy fp16: ready",
+    ),
+)
+MACHINES = {
+    "no-gpu": NO_GPU,
+    "gpu-without-tensorrt": GPU_WITHOUT_TENSORRT,
+    "jetson": JETSON,
+    "jetson-thor": JETSON_THOR,
+}

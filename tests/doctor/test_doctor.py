@@ -16,9 +16,10 @@ from edge_us.doctor.facts import Facts, Jetson, gather_facts
 from edge_us.doctor.page import as_json, as_text
 from edge_us.errors import ExitCode
 from edge_us.finding import Unknown
+from edge_us.inference.gpu import Gpu
 from tests.bench.test_machine import ORIN
 from tests.conftest import REPOSITORY
-from tests.doctor.machines import CORE, GPU_WITHOUT_TENSORRT, JETSON, MACHINES, NO_GPU
+from tests.doctor.machines import CORE, GPU_WITHOUT_TENSORRT, JETSON, MACHINES, NO_GPU, RTX
 
 GOLDEN = REPOSITORY / "tests" / "golden" / "doctor"
 
@@ -51,7 +52,31 @@ def test_a_gpu_without_tensorrt_is_no_problem_but_said_with_what_is_missing() ->
     assert found.used["inference"][0] == "openvino fp32 on the CPU"
     assert "no GPU is used" in found.used["inference"][1]
     assert {advice.what for advice in found.advice} >= {"inference on the GPU: TensorRT"}
-    assert found.used["recording"] == ("nvh264enc",)
+    assert found.used["recording"] == ("nvh264enc", "x264enc where its device cannot be opened")
+
+
+def advice(facts: Facts, words: str) -> str:
+    """How to get what these words name; empty where nothing is said of it."""
+    return next((each.how for each in diagnose(facts).advice if words in each.what), "")
+
+
+def test_a_gpu_that_onnx_runtime_could_use_at_once_is_said_with_the_option() -> None:
+    assert advice(GPU_WITHOUT_TENSORRT, "now") == ""
+    assert "--backend onnxruntime-cuda" in advice(replace(GPU_WITHOUT_TENSORRT, onnxruntime_cuda=True), "now")
+    assert advice(replace(JETSON, onnxruntime_cuda=True), "now") == "", "TensorRT is there"
+
+
+@pytest.mark.parametrize(("cuda", "bound"), [("12.6", " 'cuda-bindings<13'"), ("13.0", ""), ("14.1", "")])
+def test_the_package_for_the_driver_is_that_of_its_major_version(cuda: str, bound: str) -> None:
+    gpu = Gpu(replace(RTX, cuda=cuda), Unknown("no cuda-bindings"), False)
+    facts = replace(GPU_WITHOUT_TENSORRT, inference=replace(GPU_WITHOUT_TENSORRT.inference, gpu=gpu))
+    assert advice(facts, "way to its driver") == f"pip install 'edge-us[cuda]'{bound} (docs/gpu.md)"
+
+
+@pytest.mark.parametrize(("version", "told"), [("13.5.0", True), ("12.9.4", False), (None, False)])
+def test_a_package_that_is_too_new_for_the_driver_is_said(version: str | None, told: bool) -> None:
+    how = advice(replace(JETSON, cuda_bindings=version), "too new for CUDA 12.6")
+    assert how == ("pip install 'cuda-bindings<13', or a newer driver" if told else "")
 
 
 def test_a_jetson_with_engines_uses_its_gpu_and_its_decoders() -> None:

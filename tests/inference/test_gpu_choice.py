@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
+from edge_us.cuda.driver import Provider
 from edge_us.cuda.probe import DriverInfo, GpuInfo
-from edge_us.errors import MissingDependencyError, UsageError
+from edge_us.errors import MissingDependencyError, PipelineError, UsageError
 from edge_us.finding import Unknown
 from edge_us.inference.backend import BackendName, Precision
 from edge_us.inference.backends import Machine, choose_backend, open_backend
-from edge_us.inference.gpu import NO_TENSORRT, Gpu, probe_gpu
+from edge_us.inference.gpu import NO_TENSORRT, PROVIDER_VARIABLE, Gpu, open_tensorrt, probe_gpu, wanted_provider
 from edge_us.inference.model import load_model, output_names
 
 ORIN = DriverInfo("12.6", "36.4.3", (GpuInfo("Orin", (8, 7), 8 << 30, True),))
@@ -105,6 +107,41 @@ def test_without_a_gpu_both_are_refused_with_the_reason(name: BackendName) -> No
         pytest.skip("this machine has a GPU")
     with pytest.raises(MissingDependencyError, match=r"CUDA driver|no GPU|failed"):
         open_backend(load_model("default"), name)
+
+
+@pytest.mark.parametrize("provider", [Provider.BINDINGS, Provider.PYCUDA])
+def test_the_package_for_the_driver_can_be_chosen_by_name(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both are installed; what is opened is what was asked for."""
+    opened: list[Provider] = []
+    monkeypatch.setattr("edge_us.cuda.driver._has", lambda module: True)
+    monkeypatch.setattr("edge_us.inference.gpu.probe_driver", lambda: ORIN)
+    monkeypatch.setattr(
+        "edge_us.tensorrt.load.load_engine", lambda *_: SimpleNamespace(api="", precision=Precision.FP32)
+    )
+    monkeypatch.setenv(PROVIDER_VARIABLE, provider.value)
+
+    def open_driver(asked: Provider) -> None:
+        opened.append(asked)
+        raise PipelineError("far enough", "")
+
+    monkeypatch.setattr("edge_us.inference.gpu.open_driver", open_driver)
+    assert probe_gpu().provider == provider.value
+    with pytest.raises(PipelineError, match="far enough"):
+        open_tensorrt(load_model("default"), Precision.FP32, 1)
+    assert opened == [provider]
+
+
+def test_a_package_that_was_asked_for_and_is_missing_is_not_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge_us.cuda.driver._has", lambda module: module == "cuda.bindings")
+    monkeypatch.setenv(PROVIDER_VARIABLE, "pycuda")
+    assert probe_gpu().provider == Unknown("pycuda is not installed")
+
+
+def test_a_package_that_nobody_knows_is_named() -> None:
+    assert wanted_provider({}) is Provider.AUTO
+    with pytest.raises(UsageError, match="EDGE_US_CUDA is 'cupy'") as caught:
+        wanted_provider({PROVIDER_VARIABLE: "cupy"})
+    assert "auto, cuda-bindings, pycuda" in caught.value.hint
 
 
 def test_outputs_are_named_in_the_files_order() -> None:

@@ -20,7 +20,8 @@ from edge_us.finding import AiState, FrameResult, SourceState
 from edge_us.frame import FULL_RANGE, Frame, PixelFormat
 from edge_us.overlay.picture import Picture
 from edge_us.sinks import display as display_module
-from edge_us.sinks.display import Display, connected_connectors, display_pipeline, sink_candidates
+from edge_us.sinks.display import Display, display_pipeline, sink_candidates
+from edge_us.sinks.drm import Connector, connected_connectors
 from tests.conftest import REPOSITORY
 from tests.sinks.xvfb import Server, close_windows_as_a_user_would, press_in_all_windows, split_into_monitors, xvfb
 
@@ -247,12 +248,44 @@ def test_no_sink_waits_for_the_clock_or_queues_more_than_the_newest(sink: str) -
     assert f"! {sink} name=out" in text
 
 
+def plug(drm: Path, name: str, number: int, driver: str = "", status: str = "connected") -> None:
+    """A connector as the kernel shows it, and the driver of its card."""
+    card = drm / name.partition("-")[0]
+    (drm / name).mkdir()
+    (drm / name / "status").write_text(status + "\n")
+    (drm / name / "connector_id").write_text(f"{number}\n")
+    if driver and not card.exists():
+        (card / "device").mkdir(parents=True)
+        (card / "device" / "driver").symlink_to(f"../../../bus/pci/drivers/{driver}")
+
+
 def test_only_connectors_with_a_monitor_count(tmp_path: Path) -> None:
-    for name, status, number in (("card0-HDMI-A-1", "connected", "77"), ("card0-DP-1", "disconnected", "78")):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "status").write_text(status + "\n")
-        (tmp_path / name / "connector_id").write_text(number + "\n")
+    plug(tmp_path, "card0-HDMI-A-1", 77)
+    plug(tmp_path, "card0-DP-1", 78, status="disconnected")
     (tmp_path / "card0-VGA-1").mkdir()  # an older kernel: no connector_id
-    assert connected_connectors(tmp_path) == (77,)
+    assert connected_connectors(tmp_path) == (Connector(77, ""),)
     assert connected_connectors(tmp_path / "none") == ()
-    assert "connector-id=77" in display_pipeline("kmssink", fullscreen=True, connector=77)
+    text = display_pipeline("kmssink", fullscreen=True, connector=Connector(77, ""))
+    assert text.endswith(" connector-id=77")
+
+
+def test_each_monitor_is_opened_on_its_own_card(tmp_path: Path) -> None:
+    """Ids count within a card, and kmssink finds NVIDIA's driver only by its name."""
+    plug(tmp_path, "card0-eDP-1", 95, "i915")
+    plug(tmp_path, "card1-DP-2", 95, "nvidia")
+    plug(tmp_path, "card1-HDMI-A-1", 97, "nvidia")
+    found = connected_connectors(tmp_path)
+    assert found == (Connector(95, "i915"), Connector(95, "nvidia-drm"), Connector(97, "nvidia-drm"))
+    text = display_pipeline("kmssink", fullscreen=True, connector=found[1])
+    assert text.endswith(" connector-id=95 driver-name=nvidia-drm")
+
+
+def test_a_jetsons_display_is_nvidias(tmp_path: Path) -> None:
+    plug(tmp_path, "card0-DP-1", 60, "nv_platform")
+    assert connected_connectors(tmp_path) == (Connector(60, "nvidia-drm"),)
+
+
+def test_a_second_card_of_the_same_driver_cannot_be_chosen(tmp_path: Path) -> None:
+    plug(tmp_path, "card0-DP-1", 60, "amdgpu")
+    plug(tmp_path, "card1-DP-1", 60, "amdgpu")
+    assert connected_connectors(tmp_path) == (Connector(60, "amdgpu"),)

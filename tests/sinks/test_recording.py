@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge_us.capture.gst import available_elements, load_gst
+from edge_us.capture.gst import available_elements, element_opens, load_gst
 from edge_us.errors import MissingDependencyError, PipelineError
 from edge_us.finding import AiState, FrameResult, SourceState
 from edge_us.frame import LIMITED_BT601, Colorimetry, ColorMatrix, ColorRange, Frame, PixelFormat
 from edge_us.overlay.picture import Picture
 from edge_us.sinks import recording as recording_module
 from edge_us.sinks.feed import QUEUE, BackPressure
-from edge_us.sinks.recording import Recording, recording_pipeline
+from edge_us.sinks.recording import Recording, encoders_that_open, recording_pipeline
 
 RESULT = FrameResult(None, None, SourceState.RUNNING, AiState.OFF, reason="test", shown_ns=1)
 HD = (1280, 720)
@@ -71,6 +71,36 @@ def test_the_times_of_the_frames_are_kept_even_when_they_come_unevenly(tmp_path:
         write(recording, speckle((160, 120), number), time_ms * 1_000_000)
     recording.close()
     assert [round(pts / 1e6) for pts, _ in decoded(tmp_path / "out.mp4")] == [t - 5000 for t in times_ms]
+
+
+def test_an_encoder_without_its_device_is_passed_over() -> None:
+    """As on a Jetson Orin Nano: the element is there, the encoder is not."""
+    nano = frozenset({"nvv4l2h264enc", "x264enc"})
+    assert "x264enc" in recording_pipeline(Path("a.mp4"), 30, encoders_that_open(nano, lambda _: False))
+    assert "nvv4l2h264enc" in recording_pipeline(Path("a.mp4"), 30, encoders_that_open(nano, lambda _: True))
+    software = frozenset({"x264enc"})
+    assert encoders_that_open(software, lambda name: pytest.fail(f"{name} was opened for nothing")) == software
+
+
+def test_whether_a_device_is_there_is_asked_of_the_element_itself() -> None:
+    assert element_opens("fakesink")
+    assert not element_opens("no-such-element")
+    if not Path("/dev/video0").exists():
+        assert not element_opens("v4l2src")
+
+
+def test_a_recording_falls_back_to_software_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An encoder that is installed and cannot be opened, in front of those that can."""
+    if Path("/dev/video0").exists():
+        pytest.skip("this machine has a camera")
+    encoders = {"v4l2src": "identity ! v4l2src", **recording_module.ENCODERS}
+    monkeypatch.setattr(recording_module, "ENCODERS", encoders)
+    monkeypatch.setattr(recording_module, "HARDWARE", ("v4l2src",))
+    recording = Recording(tmp_path / "out.mp4", 25, BackPressure.BLOCK)
+    for number in range(3):
+        write(recording, speckle((160, 120), number), number * 40_000_000)
+    recording.close()
+    assert len(decoded(tmp_path / "out.mp4")) == 3
 
 
 def test_times_that_run_backwards_do_not_break_the_file(tmp_path: Path) -> None:

@@ -47,6 +47,7 @@ class Fake:
     def __init__(self, fails: str = "", layers: str = "", inputs: tuple[int, ...] = (1, 3, 320, 320)) -> None:
         self.fails, self.layers, self.inputs = fails, layers, inputs
         self.told: list[tuple[str, Any]] = []
+        self.level = "none"
         self.log: Any = None
 
     def api(self, version: str = "10.3.0") -> Api:
@@ -67,7 +68,7 @@ class Fake:
     ProfilingVerbosity = SimpleNamespace(DETAILED="detailed")
     BuilderFlag = SimpleNamespace(TF32="tf32", VERSION_COMPATIBLE="version")
     MemoryPoolType = SimpleNamespace(WORKSPACE="workspace")
-    HardwareCompatibilityLevel = SimpleNamespace(AMPERE_PLUS="ampere")
+    HardwareCompatibilityLevel = SimpleNamespace(NONE="none", AMPERE_PLUS="ampere")
     NetworkDefinitionCreationFlag = SimpleNamespace(STRONGLY_TYPED=1)
     LayerInformationFormat = SimpleNamespace(JSON="json")
     TensorIOMode = SimpleNamespace(INPUT="input", OUTPUT="output")
@@ -103,6 +104,7 @@ class Fake:
             num_io_tensors=2,
             get_tensor_name=("images", "output0").__getitem__,
             get_tensor_mode={"images": "input", "output0": "output"}.__getitem__,
+            hardware_compatibility_level=self.level,
             get_tensor_shape={"images": self.inputs, "output0": (1, 37, 2100)}.__getitem__,
         )
 
@@ -123,6 +125,7 @@ class _Builder:
         return self._fake.call("Builder.create_builder_config", _Settings(self._fake))
 
     def build_serialized_network(self, definition: Any, settings: Any) -> Any:
+        self._fake.level = getattr(settings, "hardware_compatibility_level", "none")
         return self._fake.call("Builder.build_serialized_network", memoryview(PLAN), vars(settings))
 
 

@@ -120,7 +120,7 @@ def test_a_damaged_or_foreign_engine_is_found_by_its_sha256(
     assert status(model, here, engine.parent).state is EngineState.DAMAGED
 
 
-@pytest.mark.parametrize("text", [None, "", "{}", "[1, 2]", "\x00\xff", '{"schema": "edge-us/engine/2"}'])
+@pytest.mark.parametrize("text", [None, "", "{}", "[1, 2]", "\x00\xff", '{"schema": "edge-us/engine/3"}'])
 def test_an_engine_without_its_record_is_not_used(
     model: Model, here: EngineKey, engine: Path, text: str | None
 ) -> None:
@@ -132,6 +132,46 @@ def test_an_engine_without_its_record_is_not_used(
     with pytest.raises(ModelError, match="its record"):
         read_engine(model, here, engine.parent)
     assert status(model, here, engine.parent).state is EngineState.DAMAGED
+
+
+def change(path: Path, seal: bool, **fields: Any) -> None:
+    """Edit the record of an engine; with ``seal`` by somebody who knows how it is hashed."""
+    content = json.loads(record_path(path).read_text(encoding="utf-8"))
+    for name, value in fields.items():
+        place = content
+        *outer, last = name.split("__")
+        for each in outer:
+            place = place[each]
+        assert place[last] != value
+        place[last] = value
+    record = cache.EngineRecord.model_validate(content)
+    record = record.sealed() if seal else record
+    record_path(path).write_text(record.model_dump_json(by_alias=True), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"key__options__hardware_compatible": True},
+        {"key__options__version_compatible": True},
+        {"tensors": {"fp16": 60}},
+        {"precision_unknown": "nobody knows"},
+        {"onnx_sha256": "d" * 64},
+        {"key__gpu": "NVIDIA L4"},
+    ],
+)
+def test_a_record_that_was_changed_is_not_believed(
+    model: Model, here: EngineKey, engine: Path, fields: dict[str, Any]
+) -> None:
+    change(engine, seal=False, **fields)
+    with pytest.raises(ModelError, match=r"its record .*: it was changed after it was written"):
+        read_engine(model, here, engine.parent)
+
+
+def test_tensors_of_another_precision_than_the_keys_are_refused(model: Model, here: EngineKey, engine: Path) -> None:
+    change(engine, seal=True, tensors={"fp16": 60})
+    with pytest.raises(ModelError, match="its tensors are not those of an engine in fp32"):
+        read_engine(model, here, engine.parent)
 
 
 def test_the_key_is_compared_before_the_engine_is_even_read(
@@ -147,7 +187,7 @@ def test_the_key_is_compared_before_the_engine_is_even_read(
 
 def test_the_record_says_where_everything_came_from(engine: Path, model: Model) -> None:
     record = json.loads(record_path(engine).read_text(encoding="utf-8"))
-    assert record["schema"] == "edge-us/engine/1"
+    assert record["schema"] == "edge-us/engine/2"
     assert record["onnx_sha256"] == record["key"]["onnx_sha256"] == model.sha256
     assert record["key"]["precision"] == "fp32"
 

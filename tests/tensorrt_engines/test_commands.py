@@ -182,7 +182,7 @@ def test_without_build_a_run_builds_nothing_and_names_the_command(
     orin = DriverInfo("12.6", "36.4.3", (GpuInfo("Orin", (8, 7), 8 << 30, True),))
     monkeypatch.setenv("EDGE_US_ENGINES", str(tmp_path))
     monkeypatch.setattr("edge_us.inference.backends.probe_gpu", lambda _name: Gpu(orin, "cuda-bindings", True))
-    monkeypatch.setattr("edge_us.inference.gpu.installed_provider", lambda: None)
+    monkeypatch.setattr("edge_us.inference.gpu.installed_provider", lambda _: None)
     for place in ("edge_us.inference.gpu", "edge_us.tensorrt.target"):
         monkeypatch.setattr(f"{place}.probe_driver", lambda: orin)
     monkeypatch.setattr("edge_us.tensorrt.load.load_api", fake.api)

@@ -22,6 +22,7 @@ from edge_us.tensorrt.prebuild import prebuild
 from edge_us.tensorrt.target import no_gpu, target_here
 from tests.tensorrt_engines.fake import ORIN, Fake, fitting
 from tests.tensorrt_engines.rtx import rtx_api
+from tests.tensorrt_engines.test_cache import change
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +44,17 @@ def test_an_engine_that_fits_is_loaded(model: Model, tmp_path: Path) -> None:
     assert loaded.precision is Precision.FP32
     assert str(loaded.api) == "TensorRT 10.3.0"
     assert fake.values("Builder") == []
+
+
+def test_another_gpu_is_allowed_by_the_engine_itself_and_not_by_its_record(model: Model, tmp_path: Path) -> None:
+    other = replace(ORIN, gpu="NVIDIA L4", compute_capability="8.9")
+    fake = built(model, tmp_path)
+    change(tmp_path / "lesion-fast-fp32.engine", seal=True, key__options__hardware_compatible=True)
+    with pytest.raises(EngineMismatchError, match="hardware compatible is True there, the engine says none"):
+        load_engine(model, Precision.FP32, folder=tmp_path, api=fake.api(), target=other)
+    folder = tmp_path / "compatible"
+    fake = built(model, folder, EngineOptions(hardware_compatible=True))
+    assert load_engine(model, Precision.FP32, folder=folder, api=fake.api(), target=other).engine is not None
 
 
 def test_the_driver_is_asked_before_tensorrt_is_even_imported(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
