@@ -32,7 +32,6 @@ COLUMNS = (
     "false findings per image",
     "normals quiet",
 )
-EARLIER_VIDEO = "edge-us/video-evaluation/1"
 _FALSE_TRACKS = (
     "False tracks by UltraDet's definition: among the boxes that a run shows, per minute; in the last column among the"
     " detector's own boxes, from the score that hits this share of all lesion boxes."
@@ -195,16 +194,8 @@ def _video(report: Report) -> Iterator[str]:
     if report["note"]:
         yield f"Note: {report['note']}."
         yield ""
-    if report["schema"] == EARLIER_VIDEO:
-        yield (
-            "Note: measured before false tracks were counted by UltraDet's rule. These are findings of one track number"
-            " that lie on no lesion on half of their frames (false marks, docs/cli.md)."
-        )
-        yield ""
-        report = {**_as_of_now(report), "datasets": {k: _as_of_now(v) for k, v in report["datasets"].items()}}
-    else:
-        yield _FALSE_TRACKS
-        yield ""
+    yield _FALSE_TRACKS
+    yield ""
     yield from _head(
         "clip set",
         "minutes",
@@ -227,13 +218,6 @@ def _video(report: Report) -> Iterator[str]:
         quiet = _text(row["normal_frames_with_findings"])
         cells = (SETS.get(name, name), f"{counts['minutes']:.2f}", found, tracks, quiet, wait, changes, at_recall)
         yield f"| {' | '.join(cells)} |"
-
-
-def _as_of_now(row: Report) -> Report:
-    """A row of an earlier report: its marks were called tracks, and its counts at a recall had another rule."""
-    wait = {"value": row["seconds_to_detect"]["median"], "ci95": None}
-    unknown = {"score": 0.0, "false_tracks_per_minute": {"value": None, "ci95": None}}
-    return {**row, "seconds_to_detect": {"median": wait}, "ultradet": dict.fromkeys(row["ultradet"], unknown)}
 
 
 def _at_recall(row: Report) -> str:
