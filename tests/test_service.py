@@ -28,7 +28,9 @@ def test_engines_may_take_longer_to_build_than_a_start_may_otherwise() -> None:
     assert settings(TEXT)["TimeoutStartSec"] == ["120"]
     assert "ExecStartPre" not in settings(TEXT)
     assert settings(JETSON)["TimeoutStartSec"][-1] == "30min"
-    assert settings(JETSON)["ExecStartPre"] == ["/opt/edge-us/bin/edge-us models prebuild"]
+    assert settings(JETSON)["ExecStartPre"] == [
+        "/opt/edge-us/bin/edge-us run --config /etc/edge-us/cart.toml --build-only"
+    ]
 
 
 @pytest.mark.parametrize("text", [TEXT, JETSON])

@@ -13,7 +13,6 @@ from typing import Any
 from edge_us._version import __version__
 from edge_us.errors import EdgeUsError
 from edge_us.finding import Unknown
-from edge_us.inference.backend import Precision
 from edge_us.inference.backends import Machine, probe_machine
 
 SESSION = ("DISPLAY", "WAYLAND_DISPLAY")
@@ -72,7 +71,8 @@ class Facts:
     cuda_bindings : str or None
         Version of cuda-bindings, None where it is not installed.
     unready : str
-        Why the default model's engine cannot be taken; empty where it is ready, or where GPU or TensorRT is missing.
+        Why an engine that a run needs, the default detector's or its classifier's, cannot be taken; empty where both
+        are ready, or where GPU or TensorRT is missing.
     engines : tuple of str
         A line for each engine; empty where GPU or TensorRT is missing.
     models : tuple of (str, str) or Unknown
@@ -163,13 +163,15 @@ def _gstreamer() -> tuple[str | Unknown, frozenset[str]]:
 
 
 def _engines() -> tuple[str, tuple[str, ...]]:
+    from edge_us.config import load_config
     from edge_us.inference.gpu import unready_engine
-    from edge_us.inference.model import load_model
-    from edge_us.inference.registry import DEFAULT_NAME
+    from edge_us.runtime.wanted import wanted_networks
     from edge_us.tensorrt.overview import overview
 
     try:
-        return unready_engine(load_model(DEFAULT_NAME), Precision.AUTO), overview()
+        # What `edge-us run` would open without further words: the detector and its classifier.
+        wanted = wanted_networks(load_config({"source": "phantom:"}, environment={})).with_precisions
+        return next(filter(None, (unready_engine(*each) for each in wanted)), ""), overview()
     except EdgeUsError as error:
         return error.message, ()
 

@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from edge_us.doctor.diagnosis import Diagnosis, diagnose
-from edge_us.doctor.facts import Facts, Jetson, gather_facts
+from edge_us.doctor.facts import Facts, Jetson, _engines, gather_facts
 from edge_us.doctor.page import as_json, as_text
 from edge_us.errors import ExitCode
 from edge_us.finding import Unknown
+from edge_us.inference.backend import Network, Precision
 from edge_us.inference.gpu import Gpu
 from tests.bench.test_machine import ORIN
 from tests.conftest import REPOSITORY
@@ -183,3 +184,16 @@ def test_the_command_says_for_this_machine_what_diagnosing_it_says() -> None:
     told = json.loads(done.stdout)
     assert told["ready"] is (not found.problems)
     assert told["used"] == {topic: list(texts) for topic, texts in found.used.items()}
+
+
+def test_an_engine_that_only_the_classifier_lacks_is_missed_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def unready(network: Network, precision: Precision) -> str:
+        asked.append(network.name)
+        return "" if network.name == "lesion-fast" else f"no engine of {network.name}"
+
+    monkeypatch.setattr("edge_us.inference.gpu.unready_engine", unready)
+    monkeypatch.setattr("edge_us.tensorrt.overview.overview", lambda: ("one line",))
+    assert _engines() == ("no engine of lesion-malignancy", ("one line",))
+    assert asked[0] == "lesion-fast"
