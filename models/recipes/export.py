@@ -185,10 +185,14 @@ def mirrored_graph(checkpoint: Path, out: Path, imgsz: tuple[int, int]) -> Any:
     import torch
     from mirrored import Mirrored
     from ultralytics import YOLO
+    from ultralytics.nn.modules import C2f
 
     network: Any = YOLO(checkpoint, task="segment").model.float().fuse().eval()
     head = network.model[-1]
     head.export, head.format, head.dynamic = True, "onnx", False
+    for part in network.modules():
+        if isinstance(part, C2f):
+            part.forward = part.forward_split  # as Ultralytics exports it: chunks would compute shapes in the graph
     module = Mirrored(network, imgsz, head.nc).eval()
     picture = torch.zeros(1, 3, *imgsz)
     with torch.no_grad():
