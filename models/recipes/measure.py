@@ -27,9 +27,9 @@ def commands(name: str, options: argparse.Namespace) -> Iterator[list[str]]:
     """The arguments of each `edge-us evaluate`."""
     manifest = str(options.manifest)
     for split in ("val", "test"):
-        for precision in options.precision if split == "test" or "int8" in options.precision else ["fp32"]:
+        for precision in options.precision:
             if split == "val" and precision == "bf16":
-                continue  # thresholds are chosen in fp32 on `val`; int8 has its gate there
+                continue  # thresholds are chosen in fp32 on `val`, and int8 has its gate there
             ending = "" if precision == "fp32" else f"-{precision}"
             report = METRICS / f"{name}-{split}{ending}.json"
             yield [manifest, "--split", split, "--precision", precision, "--model", name, "--report", str(report)]
