@@ -425,15 +425,17 @@ def test_a_password_in_an_address_is_not_printed_by_the_other_commands(serve: Se
     port = free_port()
     serve(port, "someone", "hunter2secret")
     address = f"rtsp://someone:hunter2secret@127.0.0.1:{port}/live"
-    for words in (
-        ["calibrate", "region", address, "--out", tmp_path / "a.toml", "--yes"],
-        ["bench", address, "--paced", "30"],
-    ):
-        done = command(*words)
-        assert done.returncode in (ExitCode.USAGE, ExitCode.INPUT), done.stderr
-        assert "127.0.0.1" in done.stderr
-        assert "hunter2" not in f"{done.stdout}{done.stderr}"
-        assert "someone" not in f"{done.stdout}{done.stderr}"
+    preset = tmp_path / "a.toml"
+    # Whether the moving test picture has a region depends on when it is looked at; either end keeps the secret.
+    region = command("calibrate", "region", address, "--out", preset, "--yes")
+    assert region.returncode in (ExitCode.OK, ExitCode.INPUT), region.stderr
+    bench = command("bench", address, "--paced", "30")
+    assert bench.returncode == ExitCode.USAGE, bench.stderr
+    assert "127.0.0.1" in bench.stderr
+    written = preset.read_text() if preset.exists() else ""
+    for text in (region.stdout, region.stderr, written, bench.stdout, bench.stderr):
+        assert "hunter2" not in text
+        assert "someone" not in text
 
 
 def test_a_source_may_come_from_the_environment_or_a_file(tmp_path: Path) -> None:
