@@ -19,6 +19,8 @@ from tests.cuda.cpu_kernels import CpuKernels
 
 Work = Callable[[], None]
 MOST_BYTES = 1 << 32
+HANGS_S = 600.0
+"""For good, but for a test that forgot to release it."""
 
 
 class Stream:
@@ -106,7 +108,7 @@ class FakeDriver(Driver):
 
     def _wait(self) -> None:
         if self.primary.hangs.is_set():
-            assert self.primary.release.wait(120), "a test left it hanging"
+            assert self.primary.release.wait(HANGS_S), "a test left it hanging"
 
     def _make(self, name: str, kind: str) -> None:
         self._enter(name)

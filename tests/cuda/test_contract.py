@@ -17,6 +17,7 @@ from edge_us.errors import MissingDependencyError
 from tests.cuda.contract import CHECKS, Open
 from tests.cuda.cpu_kernels import CpuKernels
 from tests.cuda.fake_driver import FakeDriver
+from tests.cuda.hanging_gpu import AFTER, WAIT_S
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -54,15 +55,16 @@ def test_a_program_whose_gpu_hangs_for_good_shows_the_picture_until_its_end_and_
     except MissingDependencyError as error:
         pytest.skip(error.message)
     report = json.loads(with_libcuda(libcuda, "-m", "tests.cuda.hanging_gpu", provider.value, fallback))
+    frames = report["frames"]
+    assert report["after"] == AFTER, "the picture went on while the GPU hung"
     assert report["restarts"]["hang"] >= 1
-    assert report["frames"]["captured"] == report["frames"]["shown"] == 120
-    assert report["longest_gap_s"] < 1, "no thread that waits for the GPU keeps the others from working"
+    assert frames["captured"] == frames["shown"] + sum(frames["dropped"].values())
+    assert report["longest_gap_s"] < WAIT_S / 4, "no thread that waits for the GPU keeps the others from working"
+    assert report["seconds_after_the_last_frame"] < WAIT_S / 4, "nobody waits for the GPU at the end"
     if fallback == "cpu":
         assert report["backend"]["name"] == "openvino"
-        assert report["seconds_after_the_last_frame"] < 3
     else:
         assert "the AI was off at the end: inference hangs" in report["warnings"][0]
-        assert report["seconds_after_the_last_frame"] < 8
 
 
 def test_the_benchmark_runs_where_most_is_missing_and_says_of_each_part_what(
