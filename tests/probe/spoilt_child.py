@@ -6,16 +6,24 @@ import ctypes
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from edge_us.capture import gst_pipeline
 from edge_us.probe import child
 
+
+def _hang() -> None:
+    """For good, and without letting go of the thread; a file says that it has begun."""
+    Path(os.environ["EDGE_US_TEST_HANGS"]).touch()
+    ctypes.CDLL(None).sleep(3600)
+
+
 HARM: dict[str, Callable[[], object]] = {
     "segfault": lambda: ctypes.string_at(0),
     "abort": lambda: ctypes.CDLL(None).abort(),
     "exit": lambda: ctypes.CDLL(None)._exit(3),
-    "hang": lambda: ctypes.CDLL(None).sleep(600),
+    "hang": _hang,
 }
 
 

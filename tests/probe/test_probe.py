@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import sys
@@ -26,6 +27,8 @@ from fuzz.onnx_seed import tiny_network
 from tests.clips import make_clip, noise
 
 ELEMENT = r"\w+ \(\w+ \d+\.[\d.]+\)"
+LONGEST_S = 120.0
+"""What has not come by then never comes, on a slow machine either."""
 
 
 @pytest.fixture
@@ -58,7 +61,7 @@ def test_what_cannot_be_played_is_the_same_error_with_and_without_a_probe(tmp_pa
         said = []
         for probe in (False, True):
             with pytest.raises(InputError) as caught:
-                open_source(str(path), connect_timeout_s=3, probe=probe)
+                open_source(str(path), connect_timeout_s=LONGEST_S, probe=probe)
             said.append((caught.value.message, caught.value.hint))
         assert said[0] == said[1]
 
@@ -75,13 +78,23 @@ def test_a_decoder_that_crashes_is_an_input_error_that_names_it_and_its_version(
     assert "--no-probe" in caught.value.hint
 
 
-def test_a_decoder_that_hangs_is_an_input_error(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_decoder_that_hangs_is_an_input_error(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its time is over as soon as it hangs: how long a machine takes to get there says nothing."""
+    hangs = tmp_path / "hangs"
     spoil(monkeypatch, "hang")
-    monkeypatch.setattr(probing, "GRACE_S", 3.0)
-    started = time.monotonic()
-    with pytest.raises(InputError, match=rf"hangs in .*{ELEMENT}"):
-        open_source(str(clip), connect_timeout_s=2.0, probe=True)
-    assert time.monotonic() - started < 9
+    monkeypatch.setenv("EDGE_US_TEST_HANGS", str(hangs))
+    began = time.monotonic()
+    probe = probe_source(str(clip), LONGEST_S)
+    assert probe is not None
+    with probe:
+        assert probe._until_s == pytest.approx(began + LONGEST_S + probing.GRACE_S, abs=LONGEST_S / 2)
+        while not hangs.exists():
+            assert time.monotonic() - began < LONGEST_S
+            time.sleep(0.02)
+        probe._until_s = time.monotonic()
+        with pytest.raises(InputError, match=rf"hangs in .*{ELEMENT}"):
+            probe.result()
+        assert probe._process.poll() is not None, "nothing is left of it"
 
 
 def test_a_run_over_a_file_that_crashes_its_decoder_ends_in_one_message_and_exit_code_3(
@@ -189,13 +202,14 @@ def test_the_child_takes_no_module_from_the_working_directory(
 
 
 def test_a_probe_that_nobody_waits_for_leaves_no_child_behind(clip: Path) -> None:
-    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    gc.collect()  # what earlier tests left is not closed meanwhile: its numbers would be taken again
+    before = set(os.listdir("/proc/self/fd"))  # noqa: PTH208
     probe = probe_source(str(clip))
     assert probe is not None
     probe.close()
     probe.close()
     assert probe._process.poll() is not None
-    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+    assert set(os.listdir("/proc/self/fd")) <= before  # noqa: PTH208
 
 
 def test_shipped_networks_are_known_by_name_and_hash_and_get_no_child(tmp_path: Path) -> None:
