@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import ModuleType
 from typing import Any
 
@@ -57,19 +60,62 @@ def test_pip_finds_their_wheels_for_python_3_10(machine: str, package: str, want
     module = script()
     names = [name for name in module.requirements(project(), "3.10", machine) if Requirement(name).name == package]
     assert wanted in names
-    command = [*module.pip_command("3.10", machine, names), "--no-deps"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    verdict = module.judge(done.returncode, done.stderr)
+    verdict, said = module.ask([*module.pip_command("3.10", machine, names), "--no-deps"])
     if verdict.startswith("skipped"):
         pytest.skip(verdict)
-    assert verdict == "ok", done.stderr
+    assert verdict == "ok", said
+
+
+class Index(BaseHTTPRequestHandler):
+    """A package index that answers everything with one status, and 0 not at all."""
+
+    status = 0
+    over = threading.Event()
+
+    def do_GET(self) -> None:
+        if self.status:
+            self.send_error(self.status)
+        else:
+            self.over.wait()
+
+    def log_message(self, format: str, *args: object) -> None: ...
+
+
+@contextmanager
+def index(status: int) -> Iterator[dict[str, str]]:
+    """The environment in which pip asks a server of that status, and nobody else."""
+    handler = type("Asked", (Index,), {"status": status, "over": threading.Event()})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        settings = {"PIP_INDEX_URL": f"http://127.0.0.1:{server.server_port}/simple", "PIP_NO_INDEX": "0"}
+        others = {"PIP_CONFIG_FILE": os.devnull, "PIP_FIND_LINKS": "", "PIP_EXTRA_INDEX_URL": ""}
+        try:
+            yield os.environ | settings | others
+        finally:
+            handler.over.set()
+            server.shutdown()
+
+
+NUMPY = ["numpy", "--no-deps"]
+
+
+def test_an_index_that_fails_is_no_missing_wheel_and_a_package_that_it_does_not_know_is() -> None:
+    module = script()
+    command = module.pip_command("3.10", "aarch64", NUMPY)
+    for status, verdict in ((503, "skipped: the package index cannot be reached"), (404, "FAILED")):
+        with index(status) as environment:
+            assert module.ask(command, environment)[0] == verdict, status
+    with index(0) as environment:
+        said = module.ask(command, environment, timeout_s=1.0)
+    assert said == ("skipped: the package index does not answer in time", "")
 
 
 def test_without_an_index_the_check_is_skipped_and_a_missing_wheel_is_a_failure() -> None:
     module = script()
-    command = [*module.pip_command("3.10", "aarch64", ["numpy"]), "--no-deps"]
-    environment = os.environ | {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_NO_INDEX": "0"}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment, check=False)
-    assert module.judge(done.returncode, done.stderr) == "skipped: the package index cannot be reached"
+    with index(503) as gone:
+        pass
+    verdict, _ = module.ask(module.pip_command("3.10", "aarch64", NUMPY), gone)
+    assert verdict == "skipped: the package index cannot be reached"
     assert module.judge(1, "ERROR: No matching distribution found for numpy>=99") == "FAILED"
+    assert module.judge(1, "ERROR: HTTP error 502 while getting https://index/numpy.whl") == verdict
     assert module.judge(0, "") == "ok"
