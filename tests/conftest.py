@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,14 @@ import pytest
 from tests.rtsp import Serve, rtsp_servers
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+with suppress(ImportError):  # `make test-gpu` does without
+    from hypothesis import HealthCheck, settings
+
+    # How long an example takes is the machine's business. In CI the examples are the same each time (Hypothesis' own
+    # profile, which this one is made from).
+    settings.register_profile("edge-us", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("edge-us")
 
 
 @pytest.fixture(scope="session")
