@@ -6,17 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from edge_us.bench.loopback import Output, Seen, summarise
+from edge_us.bench.loopback import LEAST_FRAMES, Output, Seen, summarise
 from edge_us.capture.gst import available_elements
 from edge_us.errors import InputError
 
 CLI = (sys.executable, "-m", "edge_us.cli.main", "bench")
 MS = 1_000_000
+RUN_MS = 4000
+"""Both passes last so long: whatever was seen later was joined with the wrong time, however slow the machine is."""
 REPORT = {"model": {"name": "m"}, "backend": {"name": "b"}}
 
 
 def bench(arguments: Sequence[object]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*CLI, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=180)
+    return subprocess.run([*CLI, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=1200)
 
 
 def test_times_are_joined_by_counter_and_repeats_count_once() -> None:
@@ -48,10 +50,11 @@ def test_through_shared_memory(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     found = json.loads(out.read_text())
     assert found["schema"] == "edge-us/loopback/1"
-    assert found["counters_read"] > 30
-    assert 0 < found["output_to_capture_ms"]["p50"] < 200
-    parts = found["output_to_capture_ms"]["p50"] + found["capture_to_shown_ms"]["p50"]
-    assert found["glass_to_glass_ms"]["p50"] == pytest.approx(parts, rel=0.5)
+    assert found["counters_read"] >= LEAST_FRAMES
+    away, inside, whole = (found[f"{part}_ms"] for part in ("output_to_capture", "capture_to_shown", "glass_to_glass"))
+    assert 0 < away["p50"] < RUN_MS
+    assert max(away["p50"], inside["p50"]) <= whole["p50"]
+    assert whole["max"] <= away["max"] + inside["max"]
     assert "glass to glass" in done.stdout
 
 
@@ -62,8 +65,8 @@ def test_through_a_real_rtsp_server(tmp_path: Path) -> None:
         pytest.skip("gst-rtsp-server is not installed (gir1.2-gst-rtsp-server-1.0)")
     assert done.returncode == 0, done.stderr
     found = json.loads(out.read_text())
-    assert found["counters_read"] > 30
-    assert found["output_to_capture_ms"]["p50"] < 1000
+    assert found["counters_read"] >= LEAST_FRAMES
+    assert 0 < found["output_to_capture_ms"]["p50"] < RUN_MS
 
 
 def test_a_display_needs_the_input_that_the_cable_ends_in() -> None:

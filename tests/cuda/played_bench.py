@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +28,15 @@ from edge_us.inference.gpu import Gpu
 from edge_us.inference.libraries import load_onnxruntime
 from edge_us.inference.onnxruntime_cuda_backend import BoundLane
 from edge_us.inference.tensorrt_backend import TensorRtBackend
+from tests.cuda.agreement import phantoms
 from tests.cuda.fake_engine import FakeEngine, ready
 from tests.cuda.played_gpu import Played
 
 PLAYED = Played()
+SIZES = (320, 416, 224)
+"""Of the shipped networks, and one that is made on the way; a large one proves no more."""
+PHANTOMS = 2
+"""The last of the sweep, with a lesion in the middle."""
 
 
 class OnCpu:
@@ -64,6 +70,8 @@ def main() -> None:
     here.unready_engine = lambda model, precision: ""
     edge_us.tensorrt.prebuild.prebuild = lambda *_: None  # type: ignore[assignment]
     gpu_networks.DEVICE = "cpu"
+    gpu_networks.SIZES = SIZES
+    gpu_networks.phantoms = partial(phantoms, PHANTOMS)
     gpu_figures.WARM_UP = 1
     gpu_networks.LANES = gpu_live.SETTLING = 2
     gpu.main()
