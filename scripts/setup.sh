@@ -11,6 +11,8 @@ gstreamer1.0-libav gstreamer1.0-x"
 # Only the tests need these: screens without a monitor, and a way to look at them.
 [ "${CI:-}" = "" ] || packages="$packages xvfb x11-apps weston"
 
+# Another apt may be at work, and a mirror may fail once.
+patient="-o DPkg::Lock::Timeout=300 -o Acquire::Retries=3"
 missing=""
 if command -v dpkg-query >/dev/null 2>&1; then
     for package in $packages; do
@@ -32,9 +34,10 @@ if [ -n "$missing" ]; then
     fi
     echo "installing$missing"
     export DEBIAN_FRONTEND=noninteractive
-    $as_root apt-get update -qq
     # shellcheck disable=SC2086
-    $as_root $install -qq >/dev/null
+    $as_root apt-get $patient update -qq
+    # shellcheck disable=SC2086
+    $as_root $install $patient -qq >/dev/null
 fi
 
 if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))'; then
@@ -49,7 +52,8 @@ fi
 if ! "$venv/bin/python" -c 'import gi; gi.require_version("Gst", "1.0"); from gi.repository import Gst' 2>/dev/null; then
     # Another Python than the system's: build PyGObject for it (3.51 and later need a newer girepository).
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
-        apt-get install -y -qq --no-install-recommends libgirepository1.0-dev libcairo2-dev pkg-config gcc >/dev/null
+        # shellcheck disable=SC2086
+        apt-get install -y -qq $patient --no-install-recommends libgirepository1.0-dev libcairo2-dev pkg-config gcc >/dev/null
     fi
     if ! "$venv/bin/python" -m pip install --quiet "PyGObject>=3.42,<3.51"; then
         echo "error: PyGObject cannot be built for $python" >&2
