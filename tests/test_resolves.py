@@ -66,17 +66,22 @@ def test_pip_finds_their_wheels_for_python_3_10(machine: str, package: str, want
     assert verdict == "ok", said
 
 
-class Index(BaseHTTPRequestHandler):
-    """A package index that answers everything with one status, and 0 not at all."""
+class Index(ThreadingHTTPServer):
+    """A package index that answers everything with one status; one of status 0 does not answer before it is over."""
 
-    status = 0
-    over = threading.Event()
+    def __init__(self, status: int) -> None:
+        super().__init__(("127.0.0.1", 0), Answer)
+        self.status, self.over = status, threading.Event()
+
+
+class Answer(BaseHTTPRequestHandler):
+    server: Index
 
     def do_GET(self) -> None:
-        if self.status:
-            self.send_error(self.status)
+        if self.server.status:
+            self.send_error(self.server.status)
         else:
-            self.over.wait()
+            self.server.over.wait()
 
     def log_message(self, format: str, *args: object) -> None: ...
 
@@ -84,15 +89,15 @@ class Index(BaseHTTPRequestHandler):
 @contextmanager
 def index(status: int) -> Iterator[dict[str, str]]:
     """The environment in which pip asks a server of that status, and nobody else."""
-    handler = type("Asked", (Index,), {"status": status, "over": threading.Event()})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    with Index(status) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         settings = {"PIP_INDEX_URL": f"http://127.0.0.1:{server.server_port}/simple", "PIP_NO_INDEX": "0"}
         others = {"PIP_CONFIG_FILE": os.devnull, "PIP_FIND_LINKS": "", "PIP_EXTRA_INDEX_URL": ""}
+        others |= dict.fromkeys(("no_proxy", "NO_PROXY"), "127.0.0.1")
         try:
             yield os.environ | settings | others
         finally:
-            handler.over.set()
+            server.over.set()
             server.shutdown()
 
 

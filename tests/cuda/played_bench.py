@@ -71,7 +71,7 @@ def main() -> None:
     edge_us.tensorrt.prebuild.prebuild = lambda *_: None  # type: ignore[assignment]
     gpu_networks.DEVICE = "cpu"
     gpu_networks.SIZES = SIZES
-    gpu_networks.phantoms = partial(phantoms, PHANTOMS)
+    gpu_networks.__dict__["phantoms"] = partial(phantoms, PHANTOMS)
     gpu_figures.WARM_UP = 1
     gpu_networks.LANES = gpu_live.SETTLING = 2
     gpu.main()
