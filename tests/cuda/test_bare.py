@@ -54,7 +54,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 
 def run(
-    command: list[str], libcuda: Path | None, tmp_path: Path, timeout: float = 600
+    command: list[str], libcuda: Path | None, tmp_path: Path, timeout: float = 1800
 ) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     environment |= {"EDGE_US_ENGINES": str(tmp_path / "engines")}
