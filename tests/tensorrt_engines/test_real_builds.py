@@ -90,10 +90,10 @@ def test_a_signed_int8_file_becomes_an_int8_engine(name: str, api: Api, tmp_path
     assert made.record.tensors["int8"] > 0.2 * sum(made.record.tensors.values())
 
 
-def test_the_cast_file_beside_the_engine_runs_like_its_source(api: Api, folder: Path) -> None:
+def test_the_cast_file_beside_the_engine_runs_like_its_source(api: Api, tmp_path: Path) -> None:
     source = load_model("lesion-fast")
-    build(source, Precision.FP16, api, folder)
-    cast = load_model(str(folder / "lesion-fast-fp16.onnx"))
+    build(source, Precision.FP16, api, tmp_path)
+    cast = load_model(str(tmp_path / "lesion-fast-fp16.onnx"))
     assert cast.stored is Precision.FP16
     for field in ("threshold", "mask_threshold", "is_grey", "classes", "classifier", "licence", "data_rights"):
         assert getattr(cast, field) == getattr(source, field), field
