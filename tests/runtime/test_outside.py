@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -24,7 +24,7 @@ from edge_us.errors import ExitCode, PipelineError, UsageError
 from edge_us.finding import AiState, FrameResult, SourceState
 from edge_us.log import EventLog, LogFormat
 from edge_us.runtime.ledger import Histogram, Ledger
-from edge_us.runtime.metrics import Endpoint, MetricsServer, parse_endpoint
+from edge_us.runtime.metrics import CONNECTIONS, Endpoint, MetricsServer, parse_endpoint
 from edge_us.runtime.notify import Notifier
 from edge_us.runtime.status import Status
 from edge_us.runtime.telling import ROOM, tell_events
@@ -334,6 +334,30 @@ def test_a_client_that_says_nothing_holds_neither_the_others_nor_the_end(
         closing.join(30)
         assert not closing.is_alive()
     assert capsys.readouterr().err == ""
+
+
+def asked_of(port: int) -> bytes:
+    """What a reader gets, nothing where it is hung up on."""
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as reader, suppress(ConnectionError):
+        reader.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+        return reader.recv(12)
+    return b""
+
+
+def test_readers_of_metrics_without_end_take_no_threads_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = MetricsServer(Endpoint("127.0.0.1", 0), [busy()])
+    monkeypatch.setattr(server._server.RequestHandlerClass, "timeout", 60.0)
+    try:
+        with ExitStack() as silent:
+            for _ in range(CONNECTIONS):
+                silent.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+            assert [asked_of(server.port) for _ in range(3)] == [b"", b"", b""]
+        end = time.monotonic() + 30
+        while not (answer := asked_of(server.port)) and time.monotonic() < end:
+            time.sleep(0.05)
+        assert answer == b"HTTP/1.0 200"
+    finally:
+        server.close()
 
 
 def test_metrics_are_served_on_the_other_loopback_as_well() -> None:
