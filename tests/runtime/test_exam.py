@@ -157,10 +157,13 @@ def test_whatever_keeps_the_other_exam_from_opening_is_said_once_and_at_once(mon
     monkeypatch.setattr(Status, "warns", lambda _self, text: told.append(text))
     running = edge_us.run("phantom:?size=320x240&frames=40", mode="live")
     running.exams.change(Exam.AXILLA)
-    assert len([result for _, result in running]) == 40
+    shown = len([result for _, result in running])
     assert len(tried) == 1
     assert told == ["the exam is still breast: RuntimeError: no memory"]
     assert running.report is not None
+    # A busy machine may come too late for a live picture; the run goes on to the last one.
+    assert shown + sum(running.report["frames"]["dropped"].values()) == 40
+    assert shown > 0
     assert running.report["warnings"] == told
 
 
