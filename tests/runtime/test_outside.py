@@ -148,8 +148,8 @@ say("the end", sys.stderr)
 open({str(tmp_path / "slowest")!r}, "w").write(str(slowest))
 """
     process = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE)
-    assert process.wait(30) == 0, "it waits for a reader"
-    assert float((tmp_path / "slowest").read_text()) < 0.5
+    assert process.wait(60) == 0, "it waits for a reader"
+    assert float((tmp_path / "slowest").read_text()) < 5
     assert process.stderr is not None
     told = process.stderr.read().splitlines()
     process.stderr.close()

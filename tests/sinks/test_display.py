@@ -37,7 +37,7 @@ def quarters(width: int = 320, height: int = 240) -> tuple[Frame, Picture]:
     return frame, Picture(*to_i420(frame))
 
 
-def show(display: Display, picture: tuple[Frame, Picture], until: Callable[[], bool], limit_s: float = 10.0) -> bool:
+def show(display: Display, picture: tuple[Frame, Picture], until: Callable[[], bool], limit_s: float = 30.0) -> bool:
     """Write the picture at 50 Hz until something is true."""
     deadline = time.monotonic() + limit_s
     while time.monotonic() < deadline:
