@@ -91,7 +91,7 @@ while True:
     process.send_signal(signal.SIGKILL)
     process.stdout.close()
     process.wait(10)
-    *lines, torn = path.read_text().split("\n")  # as many as the pipe had room for
+    *lines, torn = path.read_text().split("\n")
     assert len(lines) >= 200
     assert torn == "" or json.dumps(to_record(FRAME, result()), separators=(",", ":")).startswith(torn)
     jsonschema.validate(json.loads(lines[0]), SCHEMA)
