@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from edge_us.runtime.status import Status
 
 BUCKETS_MS = (1, 2, 5, 10, 15, 20, 33, 50, 75, 100, 200, 500, 1000)
+CONNECTIONS = 16
+"""Readers at once. Whoever comes after them is hung up on: readers must not take threads without end from a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +195,26 @@ def _buckets(histogram: Histogram) -> tuple[list[tuple[str, float]], float]:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+
+    def __init__(self, *args: Any) -> None:
+        self._room = threading.BoundedSemaphore(CONNECTIONS)
+        super().__init__(*args)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        if not self._room.acquire(blocking=False):
+            self.shutdown_request(request)
+            return
+        try:
+            super().process_request(request, client_address)
+        except BaseException:  # no thread could be started
+            self._room.release()
+            raise
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._room.release()
 
     def server_bind(self) -> None:
         TCPServer.server_bind(self)  # HTTPServer's would ask the network for this machine's name

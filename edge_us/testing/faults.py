@@ -42,8 +42,6 @@ class FaultKind(str, Enum):
     HANGS = "hangs"
     SLOW = "slow"
     """Each inference takes 0.15 s more."""
-    SINK = "sink"
-    """An output stops."""
 
 
 OF_SOURCE = frozenset({FaultKind.SILENCE, FaultKind.BLACK, FaultKind.FROZEN, FaultKind.RESIZED, FaultKind.CLOCK_JUMP})
@@ -92,8 +90,8 @@ class Schedule:
 
 
 def draw_faults(seconds: float, rng: random.Random, every_s: float = 12.0) -> list[Fault]:
-    """Faults of every kind but SINK at random times, one after the other with pauses between them."""
-    kinds = [kind for kind in FaultKind if kind is not FaultKind.SINK]
+    """Faults of every kind at random times, one after the other with pauses between them."""
+    kinds = list(FaultKind)
     faults, at = [], 3.0
     while at < seconds - 8.0:
         kind = rng.choice(kinds)

@@ -247,7 +247,7 @@ def test_a_stopped_run_keeps_its_files_whole(tmp_path: Path) -> None:
     while time.monotonic() < deadline and not (findings.exists() and findings.stat().st_size > 20_000):
         time.sleep(0.1)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(20) == ExitCode.INTERRUPTED
+    assert process.wait(60) == ExitCode.INTERRUPTED
     assert process.stdout is not None
     process.stdout.close()
     capture = cv2.VideoCapture(str(record))

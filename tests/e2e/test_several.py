@@ -18,6 +18,8 @@ from edge_us.runtime import several
 from edge_us.runtime.composer import Captured, Composer
 
 CLI = (sys.executable, "-m", "edge_us.cli.main", "run")
+TOGETHER = 50
+"""So many of the last frames of two live sources of the same rate, which end together, fall into the same time."""
 
 
 @pytest.fixture(scope="module")
@@ -104,19 +106,22 @@ def test_live_sources_share_the_backend_fairly_and_one_signal_ends_all(tmp_path:
     sources = [f"phantom:?live=1&loop=1&fps=20&frames=30&size=320x240&seed={seed}" for seed in (1, 2)]
     command = [*CLI, *sources, "--report", str(tmp_path / "r.json"), "--findings", str(tmp_path / "f.jsonl")]
     running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 100
     while time.monotonic() < deadline:
-        if all(len(list_lines(tmp_path / f"f-{number}.jsonl")) > 40 for number in (1, 2)):
+        if all(len(list_lines(tmp_path / f"f-{number}.jsonl")) > TOGETHER for number in (1, 2)):
             break
         time.sleep(0.2)
     running.send_signal(signal.SIGTERM)
-    out, err = running.communicate(timeout=30)
+    out, err = running.communicate(timeout=60)
     assert running.returncode == 130, (out, err)
-    reports = [json.loads((tmp_path / f"r-{number}.json").read_text()) for number in (1, 2)]
-    shares = [report["frames"]["inferred"] / report["frames"]["captured"] for report in reports]
-    assert min(shares) > 0.7 * max(shares), "neither starves, whichever began first"
-    for report in reports:
-        frames = report["frames"]
+    inferred = []
+    for number in (1, 2):
+        last = [json.loads(line) for line in list_lines(tmp_path / f"f-{number}.jsonl")[-TOGETHER:]]
+        assert len(last) == TOGETHER
+        inferred.append(len({line["result_frame"] for line in last}))
+    assert min(inferred) > 0.6 * max(inferred), "neither starves, whichever began first"
+    for number in (1, 2):
+        frames = json.loads((tmp_path / f"r-{number}.json").read_text())["frames"]
         assert frames["captured"] == frames["shown"] + sum(frames["dropped"].values())
 
 

@@ -23,6 +23,7 @@ from edge_us.frame import Colorimetry, ColorMatrix, ColorRange, Frame, PixelForm
 from edge_us.inference.backend import BackendName, Precision
 from edge_us.phantom.clip import write_phantom_clip
 from edge_us.phantom.spec import PhantomSpec
+from edge_us.replay import lossless
 from edge_us.replay.compare import EXACT, NEAR
 from edge_us.replay.lossless import LosslessWriter, read_lossless
 from edge_us.replay.reader import read_bundle
@@ -51,10 +52,16 @@ def bundle(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run in live mode, kept with its frames."""
+    """A run in live mode, kept with its frames; on a slow machine it goes on until there is something to see."""
     folder = tmp_path_factory.mktemp("live") / "b"
-    for _ in edge_us.run(PHANTOM, mode="live", bundle=str(folder)):
-        pass
+    running = edge_us.run(PHANTOM, mode="live", loop=True, max_age_ms=5000, bundle=str(folder))
+    end, found = time.monotonic() + 60, 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lossless, "QUEUE", 10_000)  # no picture is missing because the encoder is late
+        for number, (_, result) in enumerate(running):
+            found += bool(result.findings)
+            if (number >= 60 and found > 10) or time.monotonic() > end:
+                running.stop()
     return folder
 
 
@@ -216,7 +223,9 @@ def test_a_bundle_never_overwrites_anything(bundle: Path, clip: Path, tmp_path: 
 
 def test_a_killed_run_leaves_a_bundle_that_replays_up_to_there(tmp_path: Path) -> None:
     folder = tmp_path / "b"
-    line = [sys.executable, "-m", "edge_us.cli.main", "run", f"{PHANTOM}&loop=1", "--mode", "live", "--bundle"]
+    # Small pictures: also on a busy machine the encoder keeps up with them.
+    source = f"{PHANTOM}&loop=1".replace("640x480", "320x240")
+    line = [sys.executable, "-m", "edge_us.cli.main", "run", source, "--mode", "live", "--bundle"]
     process = subprocess.Popen([*line, str(folder)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     lines, end = folder / "findings.jsonl", time.monotonic() + 60
     while time.monotonic() < end and not (lines.exists() and lines.read_bytes().count(b"\n") > 90):
@@ -301,6 +310,7 @@ def test_a_fault_happens_again_when_its_bundle_is_played_in_real_time(live: Path
     folder = with_a_gap(live, tmp_path / "fault")
     states: list[SourceState] = []
     times: list[int] = []
+    began = time.monotonic_ns()
     with open_source(f"bundle:{folder}", realtime=True) as source:
         while (state := source.state) is not SourceState.ENDED:
             if not states or states[-1] is not state:
@@ -309,8 +319,10 @@ def test_a_fault_happens_again_when_its_bundle_is_played_in_real_time(live: Path
             if frame is not None:
                 times.append(frame.captured_ns)
     assert states == [SourceState.RUNNING, SourceState.STALLED, SourceState.RUNNING]
-    assert max(np.diff(times)) / 1e9 == pytest.approx(GAP_S, abs=0.3)
-    assert (times[-1] - times[0]) / 1e9 == pytest.approx(2.0 + GAP_S, abs=0.6)
+    then = [line.captured_ns for line, frame in read_bundle(folder).frames() if frame is not None]
+    assert np.diff(times).tolist() == np.diff(then).tolist()
+    assert max(np.diff(times)) >= GAP_S * 1e9
+    assert time.monotonic_ns() - began >= times[-1] - times[0], "in real time"
 
 
 def test_a_bundle_is_a_source_like_any_other(live: Path, tmp_path: Path) -> None:

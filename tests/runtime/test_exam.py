@@ -18,7 +18,7 @@ import pytest
 
 import edge_us
 from edge_us.cli.run import change_exam_on_signal
-from edge_us.errors import EdgeUsError, ModelError, UsageError
+from edge_us.errors import EdgeUsError, ExitCode, ModelError, UsageError
 from edge_us.finding import Exam, FindingKind, FrameResult
 from edge_us.inference.decode import HeadLayout, select
 from edge_us.inference.model import load_model
@@ -157,28 +157,37 @@ def test_whatever_keeps_the_other_exam_from_opening_is_said_once_and_at_once(mon
     monkeypatch.setattr(Status, "warns", lambda _self, text: told.append(text))
     running = edge_us.run("phantom:?size=320x240&frames=40", mode="live")
     running.exams.change(Exam.AXILLA)
-    assert len([result for _, result in running]) == 40
+    shown = len([result for _, result in running])
     assert len(tried) == 1
     assert told == ["the exam is still breast: RuntimeError: no memory"]
     assert running.report is not None
+    # A busy machine may come too late for a live picture; the run goes on to the last one.
+    assert shown + sum(running.report["frames"]["dropped"].values()) == 40
+    assert shown > 0
     assert running.report["warnings"] == told
 
 
 def test_a_signal_before_the_first_frame_ends_no_run(tmp_path: Path) -> None:
     """However early it comes: one source, and several."""
     for count in (1, 2):
-        words = ["run", *["phantom:?size=320x240&frames=60"] * count, "--findings", str(tmp_path / "f.jsonl")]
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        words = ["run", *["phantom:?size=320x240&frames=60&loop=1"] * count, "--findings", str(folder / "f.jsonl")]
         process = subprocess.Popen(
             [sys.executable, "-m", "edge_us.cli.main", *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
         )
         assert process.stderr is not None
-        loaded = time.monotonic() + 30
-        while b"openvino" not in Path(f"/proc/{process.pid}/maps").read_bytes() and time.monotonic() < loaded:
+        end = time.monotonic() + 60
+        while b"openvino" not in Path(f"/proc/{process.pid}/maps").read_bytes() and time.monotonic() < end:
             time.sleep(0.02)
         for _ in range(5):
             process.send_signal(signal.SIGUSR1)
             time.sleep(0.05)
-        assert process.wait(60) == 0, process.stderr.read().decode()
+        while sum(path.stat().st_size > 0 for path in folder.iterdir()) < count and time.monotonic() < end:
+            assert process.poll() is None, process.stderr.read().decode()
+            time.sleep(0.05)
+        process.terminate()
+        assert process.wait(60) == ExitCode.INTERRUPTED, process.stderr.read().decode()
         process.stderr.close()
 
 

@@ -29,15 +29,17 @@ class Played:
 
 
 class Opening:
-    """Stands in for opening the networks of a configuration; from the second on it waits to be let go."""
+    """Stands in for opening the networks of a configuration; from the second on it says so, and waits to be let go."""
 
     def __init__(self, name: str) -> None:
         self._name = name
         self.backends: list[Played] = []
+        self.waiting = threading.Semaphore(0)
         self.may = threading.Event()
 
     def __call__(self, config: RunConfig, **_: Any) -> Engine:
         if self.backends:
+            self.waiting.release()
             assert self.may.wait(20)
         self.backends.append(Played(self._name))
         engine: Engine = Engine(None, self.backends[-1], {}, 1)  # type: ignore[arg-type]
@@ -61,6 +63,7 @@ def test_networks_that_are_opened_after_the_run_is_over_are_closed_again(monkeyp
 
     thread = threading.Thread(target=renew)
     thread.start()
+    assert opening.waiting.acquire(timeout=20)
     networks.close(hanging=True)
     opening.may.set()
     thread.join(20)
@@ -79,11 +82,9 @@ def test_of_two_threads_that_open_networks_the_later_one_counts(monkeypatch: pyt
     first = threading.Thread(target=renew)
     first.start()
     second = threading.Thread(target=lambda: networks.renew(Failure("it hangs", hangs=True), attempt=2))
-    while first.is_alive() and networks._turn < 1:
-        pass
+    assert opening.waiting.acquire(timeout=20)
     second.start()
-    while networks._turn < 2:
-        pass
+    assert opening.waiting.acquire(timeout=20)
     opening.may.set()
     first.join(20)
     second.join(20)

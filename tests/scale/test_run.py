@@ -95,17 +95,19 @@ def test_a_bundle_keeps_the_change_as_an_event_and_replays_exactly(
 def test_live_no_frame_after_the_change_carries_a_length_and_the_run_replays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # 8 frames a second, so that a busy machine measures before the change, and shows and keeps all of them, too.
+    slow = "phantom:?cart=0:40,30:60,50:40&frames=70&fps=8&seed=1"
     for queue in ("edge_us.capture.paced.LIVE_QUEUE", "edge_us.replay.lossless.QUEUE"):
-        monkeypatch.setattr(queue, 200)  # a machine that is slow shows and keeps all frames, too
+        monkeypatch.setattr(queue, 70)
     folder, after, before = tmp_path / "b", 0, 0
-    run = edge_us.run(CHANGES, preset=EXAMPLE, mode="live", max_age_ms=60_000.0, max_wait_ms=0.0, bundle=str(folder))
+    run = edge_us.run(slow, preset=EXAMPLE, mode="live", max_age_ms=60_000.0, max_wait_ms=0.0, bundle=str(folder))
     for frame, result in run:
         known = [value for value in length(result) if isinstance(value, float)]
         before += bool(known)
         if frame.geometry.mm_per_px is None:
             after += 1
             assert not known, frame.index
-    assert after >= 30
+    assert after >= 20
     assert before > 0
     assert judge(open_replay(folder)).differing == 0
 
