@@ -64,6 +64,8 @@ def main() -> None:
     """Run the command line; every error a user can cause ends in one message, a hint and an exit code."""
     _hide_credentials()
     signal.signal(signal.SIGTERM, _stop)
+    # Whoever asks for the other exam too early or too late must not end the process: unheard it would be killed.
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     try:
         app()
     except EdgeUsError as error:
@@ -75,6 +77,8 @@ def main() -> None:
         # The reader of our output went away (`edge-us models list | head -1`): nothing is wrong here.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(ExitCode.OK)
+    finally:
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
 
 
 def fail(error: EdgeUsError) -> None:

@@ -28,7 +28,6 @@ def execute_several(configs: Sequence[RunConfig]) -> None:
 
     tell_events(configs[0].log)
     progress, notifier = Progress(), Notifier()
-    change_exam_on_signal([])  # until the runs are there nobody can ask them, and the signal must not end them
     with Several(configs) as several:
         stopped = stop_on_signals(several)
         change_exam_on_signal(several.runs)

@@ -191,6 +191,21 @@ def test_a_signal_before_the_first_frame_ends_no_run(tmp_path: Path) -> None:
         process.stderr.close()
 
 
+def test_a_signal_after_the_last_frame_ends_no_run_either() -> None:
+    """As the interpreter goes, too, which gives signals back what they do by default."""
+    words = ["run", "phantom:?size=320x240&frames=5"]
+    process = subprocess.Popen([sys.executable, "-m", "edge_us.cli.main", *words], stderr=subprocess.PIPE)
+    assert process.stderr is not None
+    end = time.monotonic() + 60
+    while b"openvino" not in Path(f"/proc/{process.pid}/maps").read_bytes() and time.monotonic() < end:
+        time.sleep(0.02)
+    while process.poll() is None and time.monotonic() < end:
+        process.send_signal(signal.SIGUSR1)
+        time.sleep(0.001)
+    assert process.wait(60) == ExitCode.OK, process.stderr.read().decode()
+    process.stderr.close()
+
+
 def test_what_is_wrong_with_a_classifier_of_the_other_exam_is_said_at_the_start() -> None:
     for options in ({"node_classifier": "/nowhere.onnx"}, {"nodal_risk": "/nowhere.onnx", "exam": "axilla"}):
         with pytest.raises(EdgeUsError, match="nowhere"):
