@@ -119,10 +119,15 @@ def export(
 
 
 def set_metadata(graph: Any, brings: Inherited | None) -> None:
-    """Write what the file brings beside what is there, and drop the date: it would change the hash on every day."""
+    """Write what the file brings beside what is there, and drop what the weights do not decide.
+
+    The date would change the hash on every day; the folder that Ultralytics says it was trained on is somebody's own.
+    """
     import onnx
 
     entries = {entry.key: entry.value for entry in graph.metadata_props if entry.key != "date"}
+    if "description" in entries:
+        entries["description"] = entries["description"].partition(" trained on ")[0]
     del graph.metadata_props[:]
     onnx.helper.set_model_props(graph, entries | (brings.as_metadata(Precision.FP32) if brings else {}))
 

@@ -45,7 +45,11 @@ def test_a_file_brings_its_operating_point_and_classifier(tmp_path: Path) -> Non
     """Whatever was measured under a name can be measured again from a file that lies anywhere."""
     onnx: Any = pytest.importorskip("onnx")
     graph = onnx.load(REPOSITORY / "models" / "lesion-fast.onnx")
+    onnx.helper.set_model_props(graph, {"description": "Ultralytics YOLO11n-seg model trained on /home/me/data.yaml"})
     export.set_metadata(graph, None)
+    assert [entry.value for entry in graph.metadata_props if entry.key == "description"] == [
+        "Ultralytics YOLO11n-seg model"
+    ]
     onnx.save(graph, tmp_path / "bare.onnx")
     bare = load_model(str(tmp_path / "bare.onnx"))
     assert (bare.threshold, bare.mask_threshold, bare.classifier, bare.is_grey) == (0.25, 0.5, None, False)
