@@ -62,6 +62,14 @@ def test_a_file_brings_its_operating_point_and_classifier(tmp_path: Path) -> Non
     assert model.classes == bare.classes
 
 
+@pytest.mark.parametrize("path", sorted((REPOSITORY / "models").glob("*.onnx")), ids=lambda path: path.stem)
+def test_a_shipped_file_does_not_name_the_folder_that_it_was_made_in(path: Path) -> None:
+    onnx: Any = pytest.importorskip("onnx")
+    said = {entry.key: entry.value for entry in onnx.load(path).metadata_props}
+    assert "trained on" not in said.get("description", "")
+    assert b"/data.yaml" not in path.read_bytes()
+
+
 def test_what_a_file_cannot_bring_is_refused() -> None:
     assert export.brought(options()) is None
     for given, said in (
